@@ -14,9 +14,9 @@ from .database.transactions import Transactions
 from .errors import MountError, RunsApiError
 from .extension import KEY, ExtensionState, is_api_request
 from .github.report import retry_report
-from .host.ends import listen_for_completed_runs
-from .host.github import GitHub, read_artifact_search
-from .host.runtime import require_host
+from .platform.ends import listen_for_completed_runs
+from .platform.github import GitHub, read_artifact_search
+from .platform.runtime import require_platform
 from .service.carry_over import complete_runs
 from .settings import read_settings
 from .web import pages
@@ -54,7 +54,7 @@ def create_blueprint(name: str = 'runs_api') -> Blueprint:
         if KEY in app.extensions:
             raise MountError('mod_runs_api is already registered in this application.')
         settings = read_settings(app.config)
-        require_host(app)
+        require_platform(app)
         limiter = limits.create_limiter(app, settings)
         state = app.extensions[KEY] = ExtensionState(
             name=f'{setup.name_prefix}.{setup.name}'.lstrip('.'), settings=settings,
@@ -73,8 +73,8 @@ def create_blueprint(name: str = 'runs_api') -> Blueprint:
     blueprint.register_error_handler(RunsApiError, responses.from_error)
     blueprint.register_error_handler(Exception, responses.from_exception)
     for status in default_exceptions:
-        # The number, too: Flask prefers the host's page for a number to a blueprint's handler of exceptions. The host
-        # may have one for a refusal of its own hooks, or for 429.
+        # The number, too: Flask prefers the platform's page for a number to a blueprint's handler of exceptions. The
+        # platform may have one for a refusal of its own hooks, or for 429.
         blueprint.register_error_handler(status, responses.from_exception)
     for command in cli.COMMANDS:
         blueprint.cli.add_command(command)

@@ -6,7 +6,7 @@ from flask import current_app, has_request_context, request
 
 from .database.transactions import Transactions
 from .errors import MountError
-from .host.github import GitHub
+from .platform.github import GitHub
 from .settings import Settings
 
 #: The key in ``app.extensions``.

@@ -2,7 +2,7 @@
 
 from .domain.retry import Retry
 from .extension import extension_state
-from .host.models import User
+from .platform.models import User
 from .service.conditions import policy_for_person
 from .service.retry import build_request, create_retry
 

@@ -44,7 +44,7 @@ def kind_of(fault: BaseException) -> str:
 
 
 def causes_of(fault: BaseException) -> Iterator[BaseException]:
-    """Yield a fault and those that it was raised from: hosts wrap the database's errors in their own."""
+    """Yield a fault and those that it was raised from: the platform wraps the database's errors in its own."""
     seen: set[int] = set()
     cause: BaseException | None = fault
     while cause is not None and id(cause) not in seen:

@@ -8,7 +8,7 @@ from limits import parse_many
 
 from .domain.retry import RetryRules
 from .errors import MountError
-from .host.models import Role
+from .platform.models import Role
 
 #: Returns the value of a setting, from its name and the value in ``app.config``. Raises :exc:`MountError`.
 Reader = Callable[[str, Any], Any]

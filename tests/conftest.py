@@ -100,7 +100,7 @@ def app(empty_database, shared_engine, app_settings):
 
 @pytest.fixture(autouse=True)
 def prepared_request(request):
-    """Have the host prepare the request that pytest-flask has pushed, as it does any other."""
+    """Have the platform prepare the request that pytest-flask has pushed, as it does any other."""
     if 'app' in request.fixturenames:
         current_app.preprocess_request()
 
@@ -118,7 +118,7 @@ def bare():
 
 @pytest.fixture
 def engine(app):
-    """Return the host's engine."""
+    """Return the platform's engine."""
     with app.app_context():
         return db.engine
 

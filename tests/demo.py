@@ -25,7 +25,7 @@ if __name__ == '__main__':
 import seed
 import verdict
 import worker
-from application import hosted
+from application import in_application
 from database import Base, db
 from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestPlatform, TestProgress, TestType
@@ -190,7 +190,7 @@ def main(arguments=None):
     parser.add_argument('--port', type=int, default=0, metavar='N', help='the port to serve on; by default a free one')
     options = parser.parse_args(arguments)
     with (GitHub().standing_in() as github, tempfile.TemporaryDirectory() as folder,
-          hosted(f'sqlite:///{folder}/miniature.sqlite', RUNS_API_AUTOMATIC_RETRIES=2, **SETTINGS) as app):
+          in_application(f'sqlite:///{folder}/miniature.sqlite', RUNS_API_AUTOMATIC_RETRIES=2, **SETTINGS) as app):
         demo = seed.seed_demo()
         with serving(app, options.port) as address:
             show_retry(address, demo)

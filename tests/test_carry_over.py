@@ -115,7 +115,7 @@ def test_a_run_that_is_no_failed_only_retry_is_not_touched(command, attempts, ro
     assert rows.of('run_carried_over') == []
 
 
-# Ends, and the host's transactions
+# Ends, and the platform's transactions
 
 
 def end_before_a_savepoint(run_id):

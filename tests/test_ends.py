@@ -1,4 +1,4 @@
-"""The package listens to the host's sessions for runs that complete (host/ends.py)."""
+"""The package listens to the platform's sessions for runs that complete (platform/ends.py)."""
 
 import pytest
 from application import create_app, dispose

@@ -73,7 +73,7 @@ def test_scope_then_role_then_body_then_run_are_checked(retry):
     assert_error(retry(99), 404, 'not_found')
 
 
-# The run, and the host's own pages
+# The run, and the platform's own pages
 
 
 UNKNOWN = {
@@ -89,7 +89,7 @@ def test_unknown_run_id_returns_404(retry):
         assert response.json['message'] == f'Run {shown} not found.'
 
 
-def test_the_error_pages_of_the_host_are_as_before(client):
+def test_the_error_pages_of_the_platform_are_as_before(client):
     for path in ('/nowhere', '/api/v1/nowhere', '/api/v1/runs/1', '/api/v1/runs/1/retry/', '/test/99'):
         response = client.get(path)
         assert (response.status_code, response.mimetype) == (404, 'text/html')

@@ -223,17 +223,17 @@ def test_an_error_of_the_database_is_answered_and_logged_without_internals(
 
 
 @DATABASE_ERRORS
-def test_an_error_that_is_raised_in_process_has_no_internals_that_the_host_could_log(
+def test_an_error_that_is_raised_in_process_has_no_internals_that_the_platform_could_log(
         app, run_id, caplog, error, answer, logged):
     with failing('INSERT INTO run_retry', error), pytest.raises((InternalError, ServiceUnavailable)) as raised:
         retry_run(run_id)
 
-    app.logger.error('the host logs it', exc_info=raised.value)
+    app.logger.error('the platform logs it', exc_info=raised.value)
     assert_hidden(caplog, answer, logged)
 
 
 def caused_by(cause):
-    """Return an error of the host's that was raised while it handled another."""
+    """Return an error of the platform's that was raised while it handled another."""
     error = RuntimeError('secret')
     error.__context__ = cause
     return error
@@ -244,7 +244,7 @@ def caused_by(cause):
     (caused_by(exc.DataError('INSERT secret', {}, Exception(1264, 7, 'secret'))), INTERNAL, 'DataError 1264\n'),
     (caused_by(exc.OperationalError('SELECT secret', {}, Exception(2013, 'Lost connection'))), UNAVAILABLE,
      'OperationalError "(2013, \'Lost connection\')"\n')])
-def test_an_error_of_the_hosts_hooks_is_answered_and_logged_without_internals(
+def test_an_error_of_the_platforms_hooks_is_answered_and_logged_without_internals(
         app, retry, run_id, token, caplog, error, answer, logged):
     app.before_request(raiser(error))
 
@@ -256,7 +256,7 @@ def test_an_error_of_the_hosts_hooks_is_answered_and_logged_without_internals(
     assert_hidden(caplog, answer, logged, token)
 
 
-def test_a_refusal_of_the_hosts_hooks_has_the_shape_of_the_api(app, retry):
+def test_a_refusal_of_the_platforms_hooks_has_the_shape_of_the_api(app, retry):
     app.before_request(raiser(exceptions.ServiceUnavailable(retry_after=30)))
 
     response = retry(99)
@@ -266,13 +266,13 @@ def test_a_refusal_of_the_hosts_hooks_has_the_shape_of_the_api(app, retry):
     assert_security_headers(response)
 
 
-def test_a_refusal_of_the_hosts_hooks_is_no_page_although_the_host_has_one(app, retry):
+def test_a_refusal_of_the_platforms_hooks_is_no_page_although_the_platform_has_one(app, retry):
     app.before_request(raiser(exceptions.Forbidden()))
 
     assert retry(99).json == {'code': 'forbidden', 'message': 'Forbidden.', 'details': {}}
 
 
-def test_a_response_that_the_hosts_hooks_raise_stays_as_it_is(app, retry):
+def test_a_response_that_the_platforms_hooks_raise_stays_as_it_is(app, retry):
     app.before_request(raiser(exceptions.ServiceUnavailable(response=Response('{"status": "failed"}', 503))))
 
     assert retry(99).data == b'{"status": "failed"}'

@@ -1,5 +1,5 @@
 """
-Nothing of the host or of the libraries is replaced, wrapped or patched (README.rst, "What it never changes").
+Nothing of the platform or of the libraries is replaced, wrapped or patched (README.rst, "What it never changes").
 
 Run as a script, in a Python in which nothing has imported the package before, this prints what importing and
 registering it changes, as JSON: nothing.
@@ -38,10 +38,10 @@ def snapshot(app):
     return {
         'functions of the libraries': functions(
             module for module in modules if module.__name__.partition('.')[0] in LIBRARIES),
-        'functions of the host': functions(
+        'functions of the platform': functions(
             module for module in modules if str(getattr(module, '__file__', '')).startswith(miniature)),
-        'rules of the host': {str(id(rule)): (rule.rule, rule.endpoint, sorted(rule.methods or ()))
-                              for rule in app.url_map.iter_rules()},
+        'rules of the platform': {str(id(rule)): (rule.rule, rule.endpoint, sorted(rule.methods or ()))
+                                  for rule in app.url_map.iter_rules()},
         'methods of objects': {'wsgi_app': app.wsgi_app, 'create_all': Base.metadata.create_all}}
 
 
@@ -69,7 +69,7 @@ def main():
     application.dispose(app)
 
 
-def test_registration_leaves_the_host_and_the_libraries_as_they_are():
+def test_registration_leaves_the_platform_and_the_libraries_as_they_are():
     path = os.pathsep.join(map(str, (TESTS.parent, TESTS, TESTS / 'miniature')))
     done = subprocess.run([sys.executable, __file__], capture_output=True, text=True, check=True,
                           env={**os.environ, 'PYTHONPATH': path})
@@ -77,8 +77,8 @@ def test_registration_leaves_the_host_and_the_libraries_as_they_are():
     comparison = json.loads(done.stdout)
     assert {kind: compared['changed'] for kind, compared in comparison.items() if compared['changed']} == {}
     assert comparison['functions of the libraries']['compared'] > 5000
-    assert comparison['functions of the host']['compared'] > 20
-    assert comparison['rules of the host']['compared'] == 5
+    assert comparison['functions of the platform']['compared'] > 20
+    assert comparison['rules of the platform']['compared'] == 5
 
 
 if __name__ == '__main__':

@@ -12,12 +12,12 @@ PACKAGE = Path(mod_runs_api.__file__).parent
 #: The packages and modules that each package may import, besides itself.
 MAY_IMPORT = {
     'domain': {'errors', 'clock'},
-    'host': {'domain', 'errors', 'log'},
-    'database': {'domain', 'host', 'errors', 'clock', 'log'},
-    'service': {'domain', 'database', 'host', 'errors', 'clock', 'extension', 'log', 'settings'},
-    'api': {'domain', 'service', 'database.faults', 'host', 'errors', 'extension', 'settings'},
-    'web': {'domain', 'service', 'host', 'extension', 'log'},
-    'github': {'domain', 'service', 'host', 'errors', 'extension', 'log', 'settings'},
+    'platform': {'domain', 'errors', 'log'},
+    'database': {'domain', 'platform', 'errors', 'clock', 'log'},
+    'service': {'domain', 'database', 'platform', 'errors', 'clock', 'extension', 'log', 'settings'},
+    'api': {'domain', 'service', 'database.faults', 'platform', 'errors', 'extension', 'settings'},
+    'web': {'domain', 'service', 'platform', 'extension', 'log'},
+    'github': {'domain', 'service', 'platform', 'errors', 'extension', 'log', 'settings'},
 }
 #: The modules of the standard library that the domain may import. None of them does input or output.
 OF_THE_DOMAIN = {'collections', 'dataclasses', 'datetime', 'functools', 'hashlib', 'hmac', 'itertools', 'json', 're',
@@ -25,7 +25,7 @@ OF_THE_DOMAIN = {'collections', 'dataclasses', 'datetime', 'functools', 'hashlib
 #: Commands print the answers of the API, and turn the faults of the database into exit codes.
 EDGES_OF_COMMANDS = {'mod_runs_api.api.schemas', 'mod_runs_api.database.faults'}
 
-#: The modules of the platform. The package accesses them through ``host``, and its models through one module of it.
+#: The modules of the platform. The package accesses them through ``platform``, and its models through one module of it.
 PLATFORM = {'run', 'database', 'mod_api', 'mod_auth', 'mod_ci', 'mod_customized', 'mod_regression', 'mod_test'}
 #: Imported only where they are used: libraries that need not be there, and modules that import the package themselves.
 NEVER_AT_THE_TOP = {'run', 'mod_ci.controllers', 'github', 'flask_wtf', 'redis', 'wtforms'}
@@ -87,14 +87,14 @@ def test_no_module_imports_an_optional_library_at_its_top_or_what_imports_the_pa
         assert imported & NEVER_AT_THE_TOP == set(), module
 
 
-def test_only_host_imports_the_platform_and_its_models_in_one_module():
+def test_only_one_package_imports_the_platform_and_one_module_of_it_the_models():
     of_the_platform = {module: {one for one in imported if one.partition('.')[0] in PLATFORM}
                        for module, imported in IMPORTS.items()}
 
     assert {module for module, imported in of_the_platform.items() if imported} == {
-        f'mod_runs_api.host.{name}' for name in ('github', 'models', 'runtime')}
+        f'mod_runs_api.platform.{name}' for name in ('github', 'models', 'runtime')}
     assert {module for module, imported in of_the_platform.items() if '.models.' in ' '.join(imported)} == {
-        'mod_runs_api.host.models'}
+        'mod_runs_api.platform.models'}
 
 
 def test_statements_stand_in_the_database_alone():

@@ -81,7 +81,7 @@ def test_an_argument_that_the_api_would_not_take_is_refused(run_id, rows, argume
     assert rows.retries == []
 
 
-def test_the_request_state_of_the_host_is_left_alone(run_id):
+def test_the_request_state_of_the_platform_is_left_alone(run_id):
     before = set(g)
 
     retry_run(run_id)
@@ -96,11 +96,12 @@ def test_without_an_application_or_the_blueprint_in_it_the_error_says_which(bare
         Context().run(retry_run, 1)
 
 
-# The host's request and session
+# The platform's request and session
 
 
 @pytest.mark.parametrize('has_engine', [False, True])
-def test_it_works_without_a_request_on_the_hosts_engine_if_there_is_one(app, engine, run_id, monkeypatch, has_engine):
+def test_it_works_without_a_request_on_the_platforms_engine_if_there_is_one(
+        app, engine, run_id, monkeypatch, has_engine):
     if has_engine:
         monkeypatch.setattr(database, 'db_engine', engine)
         monkeypatch.setattr(database, 'create_session', None)

@@ -1,4 +1,4 @@
-"""The rate limit of the API (docs/api.rst, "Errors"; docs/settings.rst), which leaves the host's routes alone."""
+"""The rate limit of the API (docs/api.rst, "Errors"; docs/settings.rst), which leaves the platform's routes alone."""
 
 import time
 
@@ -53,8 +53,8 @@ def test_one_request_too_many_is_refused_and_creates_nothing(retry, run_id, rows
 
 
 @limited('1 per minute')
-def test_the_error_of_the_limit_stays_although_the_host_has_a_page_for_429(app, retry):
-    app.register_error_handler(429, lambda error: ('The page of the host', 429))
+def test_the_error_of_the_limit_stays_although_the_platform_has_a_page_for_429(app, retry):
+    app.register_error_handler(429, lambda error: ('The page of the platform', 429))
     retry(99)
 
     assert_error(retry(99), 429, 'rate_limited')
@@ -122,7 +122,7 @@ def test_all_sessions_of_a_user_share_a_window(app, run_id):
 @pytest.mark.parametrize('settings', [{
     'RUNS_API_RATE_LIMIT': '2 per minute',
     **dict.fromkeys(['RATELIMIT_DEFAULT', 'RATELIMIT_APPLICATION', 'RATELIMIT_META'], '1 per day')}], ids=['limits'])
-def test_the_routes_of_the_host_are_neither_counted_nor_limited(client):
+def test_the_routes_of_the_platform_are_neither_counted_nor_limited(client):
     for _ in range(5):
         response = client.get('/account/login')
         assert (response.status_code, 'X-RateLimit-Limit' in response.headers) == (200, False)

@@ -57,7 +57,7 @@ def history(alice, tests, github):
 
 @pytest.fixture
 def other(engine):
-    """Yield a connection to the database that neither the package nor its host uses."""
+    """Yield a connection to the database that neither the package nor the platform uses."""
     with closing(sqlite3.connect(engine.url.database, timeout=0, isolation_level=None)) as connection:
         connection.executescript('PRAGMA foreign_keys = ON; PRAGMA synchronous = OFF')
         yield connection

@@ -91,8 +91,8 @@ def test_an_application_registers_it_once(app):
 
 
 def add_rule(app, path, method):
-    """Add a rule of the host's."""
-    app.add_url_rule(path, 'host.page', lambda **_: '', methods=[method])
+    """Add a rule of the platform's."""
+    app.add_url_rule(path, 'platform.page', lambda **_: '', methods=[method])
 
 
 @pytest.mark.parametrize('place', PLACES)
@@ -100,17 +100,17 @@ def add_rule(app, path, method):
     ('POST', '/runs/<run_id>/retry', 'retry'), ('GET', '/runs/<int:number>/retry', 'retry'),
     ('GET', '/runs/<int:number>/<what>', 'retry'), ('GET', '/runs/<name>/retries', 'retries'),
     ('GET', '/runs/<int(min=1):number>/verdict', 'verdict')])
-def test_a_route_that_the_host_already_answers_is_refused(bare, place, method, path, hidden):
+def test_a_route_that_the_platform_already_answers_is_refused(bare, place, method, path, hidden):
     prefix = ''.join(place[1:])
     add_rule(bare, f'{prefix}{path}', method)
 
     with pytest.raises(MountError) as raised:
         register(bare, *place)
     assert str(raised.value) == (
-        f'{method} {prefix}/runs/1/{hidden} leads to host.page, which the application already has.')
+        f'{method} {prefix}/runs/1/{hidden} leads to platform.page, which the application already has.')
 
 
-def test_a_route_that_the_host_redirects_is_refused(bare):
+def test_a_route_that_the_platform_redirects_is_refused(bare):
     add_rule(bare, '/runs/<int:run_id>/retry/', 'POST')
 
     with pytest.raises(MountError, match='^POST /runs/1/retry leads to http://localhost/runs/1/retry/, which'):
@@ -120,7 +120,7 @@ def test_a_route_that_the_host_redirects_is_refused(bare):
 @pytest.mark.parametrize(('method', 'path'), [
     ('DELETE', '/runs/<int:run_id>/retry'), ('POST', '/runs/<int:run_id>/retries'), ('GET', '/runs/<int:run_id>'),
     ('POST', '/<path:everything>'), ('POST', '/runs/<path:everything>'), ('POST', '/outer/runs/<run_id>/retry')])
-def test_a_rule_of_the_hosts_that_hides_no_route_is_allowed(bare, method, path):
+def test_a_rule_of_the_platforms_that_hides_no_route_is_allowed(bare, method, path):
     add_rule(bare, path, method)
 
     bare.register_blueprint(mod_runs_api)
@@ -163,6 +163,6 @@ def test_a_platform_whose_builds_have_no_artifact_is_refused(bare, monkeypatch):
         bare.register_blueprint(mod_runs_api)
 
 
-def test_the_tables_arrive_with_the_hosts_own(app):
+def test_the_tables_arrive_with_the_platforms_own(app):
     assert {'run_retry', 'run_carried_over'} <= set(Base.metadata.tables)
     assert set(Base.metadata.tables) <= set(inspect(db.engine).get_table_names())

@@ -18,7 +18,7 @@ def test_a_user_retries_from_a_page(run_id, visitor, rows):
     assert answer == 202
     assert answer.json['run_id'] == run_id
     assert len(rows.owners(answer.json['new_run_id'])) == 2
-    # From an older browser, and on a host that does not know that it is behind HTTPS.
+    # From an older browser, and on a server that does not know that it is behind HTTPS.
     for headers in ({'Sec_Fetch_Site': None}, {'Origin': 'https://localhost'}):
         assert visitor.press(run_id, **headers) == 202, headers
 

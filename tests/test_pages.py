@@ -1,4 +1,4 @@
-"""The button and the retry history on the host's pages (docs/web-pages.rst): what each visitor sees."""
+"""The button and the retry history on the platform's pages (docs/web-pages.rst): what each visitor sees."""
 
 from collections import Counter
 from dataclasses import replace
@@ -86,7 +86,7 @@ def test_users_who_may_retry_have_one_button_and_the_dialog(app, run_id, role):
 
     button, = page.select('button.runs-api-retry')
     assert (button['data-run-id'], button['data-url']) == (str(run_id), f'/api/v1/runs/{run_id}/retry')
-    # The host's other buttons have this class alone.
+    # The platform's other buttons have this class alone.
     assert button['class'] == ['runs-api-retry', 'button']
     assert page.dialog['data-run-page'] == '/test/{run_id}'
     assert page.dialog.textarea['data-limit'] == '255'

@@ -128,7 +128,7 @@ def test_a_body_in_parts_is_read_whole_or_refused(retry, run_id, rows, status):
 
 @pytest.mark.parametrize(('content_type', 'status'), [
     ('application/x-www-form-urlencoded', 415), ('application/json', 400)])
-def test_a_body_that_a_hook_of_the_host_has_read_is_not_taken_for_an_empty_one(
+def test_a_body_that_a_hook_of_the_platform_has_read_is_not_taken_for_an_empty_one(
         app, retry, run_id, content_type, status):
     app.before_request(lambda: (request.form, request.stream.read()) and None)
 

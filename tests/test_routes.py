@@ -27,9 +27,9 @@ METHODS = {'GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 
 
 
 def test_each_route_of_the_table_is_a_rule_with_its_method_and_there_are_no_others(app, bare):
-    of_the_host = {rule.rule for rule in bare.url_map.iter_rules()}
+    of_the_platform = {rule.rule for rule in bare.url_map.iter_rules()}
     rules = {(rule.endpoint, rule.rule, *rule.methods - {'HEAD', 'OPTIONS'})
-             for rule in app.url_map.iter_rules() if rule.rule not in of_the_host}
+             for rule in app.url_map.iter_rules() if rule.rule not in of_the_platform}
 
     assert rules == {('runs_api.static', '/api/v1/retry-assets/<path:filename>', 'GET'), *(
         (f'runs_api.{route.view.__name__}', f'/api/v1{route.path}', route.method) for route in ROUTES)}

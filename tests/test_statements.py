@@ -1,8 +1,8 @@
 """
-What the package takes of the host's database (docs/how-it-works.rst, "The database").
+What the package takes of the platform's database (docs/how-it-works.rst, "The database").
 
-The number of statements does not depend on any size. The host holds a connection in its requests: if the package took
-a second one, a full pool could lock all requests up. What the host's session has pending stays there.
+The number of statements does not depend on any size. The platform holds a connection in its requests: if the package
+took a second one, a full pool could lock all requests up. What the platform's session has pending stays there.
 """
 
 import pytest

@@ -70,7 +70,7 @@ def _by_session() -> Identity | None:
 def rate_limit_key() -> str:
     """Return the key that the current request is counted by: a token, a user of the pages, or an address."""
     identity: Identity | None = g.get('runs_api_identity')
-    # Limits that the host has configured for all routes are looked at before `identify` runs.
+    # Limits that the platform has configured for all routes are looked at before `identify` runs.
     return identity.rate_limit_key if identity else f'address:{request.remote_addr}'
 
 

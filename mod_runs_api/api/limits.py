@@ -14,7 +14,7 @@ from ..settings import Settings
 from .auth import rate_limit_key, requester
 from .errors import RateLimited
 
-#: The key of the limiter in ``app.extensions``. Flask-Limiter keeps those of the host under its own key.
+#: The key of the limiter in ``app.extensions``. Flask-Limiter keeps those of the platform under its own key.
 KEY = 'mod_runs_api.limiter'
 #: How many previews of a user ask GitHub, which allows the platform 5,000 requests an hour for everything.
 PREVIEWS_THAT_ASK = RateLimitItemPerMinute(5)
@@ -33,7 +33,7 @@ def create_limiter(app: Flask, settings: Settings) -> Limiter:
         in_memory_fallback_enabled=True,
         swallow_errors=True,
         headers_enabled=False)
-    # The effect of the host's own RATELIMIT_* settings here: docs/settings.rst, "Where requests are counted".
+    # The effect of the platform's own RATELIMIT_* settings here: docs/settings.rst, "Where requests are counted".
     limiter.request_filter(lambda: not is_api_request())
     try:
         limiter.init_app(app)

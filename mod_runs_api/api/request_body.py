@@ -20,7 +20,7 @@ def read_object() -> dict[str, Any]:
     # defaults: {"failed_only": true} would silently become a full retry.
     if 'Transfer-Encoding' in request.headers and not request.environ.get('wsgi.input_terminated'):
         raise BadRequest('The body cannot be read: its length is not known.')
-    # For this request alone: the host's own limit is for uploads. One byte more than allowed, because a body of
+    # For this request alone: the platform's own limit is for uploads. One byte more than allowed, because a body of
     # unknown length ends silently where reading ends.
     request.max_content_length = MAX_BODY + 1
     try:

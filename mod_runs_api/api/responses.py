@@ -25,7 +25,7 @@ HEADERS = {
 
 
 def json_response(body: dict[str, Any], status: int, headers: Mapping[str, str] | None = None) -> Response:
-    """Return a response with JSON in ASCII, independent of the host's settings."""
+    """Return a response with JSON in ASCII, independent of the platform's settings."""
     return Response(json.dumps(body) + '\n', status, headers, mimetype='application/json')
 
 
@@ -45,7 +45,7 @@ def from_exception(error: Exception) -> Response | HTTPException:
 
 
 def _from_http_exception(error: HTTPException) -> Response:
-    """Return the response for a refusal of Werkzeug's, or of the host's own hooks."""
+    """Return the response for a refusal of Werkzeug's, or of the platform's own hooks."""
     status = error.code or 500
     code = next((cls.code for cls in ERRORS if cls.status == status), re.sub(r'\W+', '_', error.name).lower())
     headers = {name: value for name, value in error.get_headers()

@@ -10,14 +10,14 @@ from flask import request
 
 from ..domain.users import User
 from ..extension import extension_state
-from ..host.runtime import logged_in_user
+from ..platform.runtime import logged_in_user
 
 #: The header in which the page's script sends the CSRF token.
 CSRF_HEADER = 'X-CSRFToken'
 
 
 def user_of_session() -> User | None:
-    """Return the user who pressed the button on a page of the host; None if the request does not prove it."""
+    """Return the user who pressed the button on a page of the platform; None if the request does not prove it."""
     state = extension_state()
     if request.endpoint not in (state.endpoint('preview'), state.endpoint('retry')):
         return None  # The button uses no other route.
@@ -36,7 +36,7 @@ def _is_same_origin() -> bool:
     if origin is None:
         # Browsers send no Origin with a GET to the same origin.
         return request.method in ('GET', 'HEAD')
-    # The scheme is not compared, because behind a proxy the host may not know that it is requested over HTTPS.
+    # The scheme is not compared, because behind a proxy the platform may not know that it is requested over HTTPS.
     return origin.partition('://')[2] == request.host
 
 

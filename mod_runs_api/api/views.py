@@ -41,7 +41,7 @@ def retry(run_id: str) -> Answer:
                                  idempotency_digest=digest_key(user.id, key))
     created = create_retry(state, retry_request, policy_for_person(state.settings))
 
-    # The page of a run is the host's route. Its path differs from this route's in the end only.
+    # The page of a run is the platform's route. Its path differs from this route's in the end only.
     headers = {'Location': url_for(state.endpoint('retry'), run_id=created.new_run_id).removesuffix('/retry')}
     if created.replayed:
         headers['Idempotent-Replayed'] = 'true'

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Row, Subquery, func, select, union_all
 
 from ..domain import users
 from ..domain.attempts import AttemptRecord, RetryRecord
-from ..host.models import Test, User, built_commit
+from ..platform.models import Test, User, built_commit
 from .expressions import as_text
 from .retry import decode_reason
 from .tables import run_retry

@@ -13,7 +13,7 @@ from ..domain.carry_over import CarryOver
 from ..domain.outcomes import Mark
 from ..domain.progress import ProgressRow
 from ..errors import StaleRead
-from ..host.models import CustomizedTest, RegressionTest, TestProgress, TestResult, TestResultFile
+from ..platform.models import CustomizedTest, RegressionTest, TestProgress, TestResult, TestResultFile
 from .attempts import select_attempts
 from .expressions import BY_PRIMARY_KEY
 from .progress import has_completed

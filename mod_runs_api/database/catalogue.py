@@ -5,7 +5,7 @@ from collections.abc import Collection
 from sqlalchemy import Connection, exists, select
 
 from ..domain.catalogue import Catalogue
-from ..host.models import RegressionTest, regressionTestLinkTable
+from ..platform.models import RegressionTest, regressionTestLinkTable
 
 
 def read_catalogue(connection: Connection) -> Catalogue:

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import (ColumnElement, DateTime, Dialect, LargeBinary, Select, SQLColumnExpression, String,
                         TypeDecorator, cast, type_coerce)
 
-from ..host.models import DeclEnum
+from ..platform.models import DeclEnum
 
 #: The hint to read a table by its primary key. The primary keys of results and files keep the rows of a run together.
 #: Statements that also name tests or join tables need it: MariaDB or MySQL reads them by other indexes, from all over

@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, Connection, SQLColumnExpression, and_, exi
 from sqlalchemy.orm import aliased
 
 from ..domain.progress import COMPLETED, ENDED_STAGES, Progress, ProgressRow
-from ..host.models import TestProgress
+from ..platform.models import TestProgress
 from .expressions import as_text, as_time, has_rows
 
 

@@ -8,7 +8,7 @@ from .. import clock
 from ..domain.retry import RetryRequest, StoredRetry
 from ..domain.run import Run
 from ..errors import RunNotFound
-from ..host.models import CustomizedTest, Test, TestFork
+from ..platform.models import CustomizedTest, Test, TestFork
 from .tables import run_retry
 
 

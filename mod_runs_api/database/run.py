@@ -7,7 +7,7 @@ from sqlalchemy.orm import aliased
 
 from ..domain.run import COMMIT, MASTER, MAX_ID, PULL_REQUEST, PULL_REQUEST_BRANCH, NewerRun, Run
 from ..errors import RunNotFound
-from ..host.models import Fork, Test
+from ..platform.models import Fork, Test
 from .expressions import as_bytes, as_text, has_rows
 from .progress import has_completed, has_ended, last_stage
 from .tables import run_retry

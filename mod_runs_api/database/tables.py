@@ -10,7 +10,7 @@ from sqlalchemy import Boolean, Column, DateTime, Integer, LargeBinary, String, 
 
 from ..domain.retry import MAX_REASON_LENGTH
 from ..domain.users import MAX_LOGIN_LENGTH
-from ..host.models import Base
+from ..platform.models import Base
 
 #: The retries: one row for each run that a retry created.
 run_retry = Table(

@@ -14,8 +14,8 @@ from sqlalchemy import Connection, literal, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ..errors import StaleRead
-from ..host.models import Test
-from ..host.runtime import HostSession, platform_session
+from ..platform.models import Test
+from ..platform.runtime import PlatformSession, platform_session
 from .faults import log_fault, may_succeed_at_once
 
 P = ParamSpec('P')
@@ -33,7 +33,7 @@ class Transactions:
     #: Returns whether the current request is the package's own.
     is_own_request: Callable[[], bool]
     #: Returns the session that the platform uses at the moment.
-    get_session: Callable[[], HostSession] = platform_session
+    get_session: Callable[[], PlatformSession] = platform_session
 
     def run(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from sqlalchemy import Connection, func, select
 
 from ..domain import users
-from ..host.models import ApiToken, BlockedUsers, User
+from ..platform.models import ApiToken, BlockedUsers, User
 from .expressions import as_text
 
 

@@ -32,7 +32,7 @@ class IgnoredComment(Exception):
 
 @dataclass(frozen=True)
 class Comment:
-    """A new comment of a user account on an open pull request of the host's repository."""
+    """A new comment of a user account on an open pull request of the platform's repository."""
 
     id: int
     body: str

@@ -1,7 +1,7 @@
 """
 The functions for the platform's webhook and its report on a pull request (docs/github.rst).
 
-This package is about what comes in from GitHub. All requests to GitHub are in ``host/github.py``.
+This package is about what comes in from GitHub. All requests to GitHub are in ``platform/github.py``.
 """
 
 from ..domain.comments import CommentOutcome

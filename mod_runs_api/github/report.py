@@ -6,8 +6,8 @@ from ..domain.history import PageNotes
 from ..domain.sentences import Finding, count_attempts, counted, list_findings
 from ..domain.verdict import TestVerdict
 from ..extension import extension_state
-from ..host.runtime import regression_test_page, run_page, to_external
 from ..log import describe, log
+from ..platform.runtime import regression_test_page, run_page, to_external
 from ..service.history import read_page_notes
 
 #: The number of tests with one verdict that are linked.

@@ -4,8 +4,8 @@ The end of a failed-only retry (docs/how-it-works.rst, "Results are carried over
 The platform takes the newest completed run for the state of the whole commit. Therefore, when a failed-only retry
 completes, every active test that it did not run itself gets the last result of another attempt, by INSERT only.
 
-``host/ends.py`` tells when a session of the platform has committed a ``completed`` row. The package carries over before
-``commit()`` returns, in its own transaction, because a deadlock in the platform's transaction would undo its row.
+``platform/ends.py`` tells when a session of the platform has committed a ``completed`` row. The package carries over
+before ``commit()`` returns, in its own transaction, because a deadlock in the platform's would undo its row.
 
 * On failure the end of the run stands, and the log says so. The next sweep finds the run, up to two days after its
   end. It also finds runs whose process was killed in between, and runs whose end was written in plain SQL.
@@ -32,7 +32,7 @@ from .attempts import read_attempts
 
 
 def complete_runs(session: Session, run_ids: Collection[int]) -> None:
-    """Carry over into the failed-only retries among runs that a session of the host has completed."""
+    """Carry over into the failed-only retries among runs that a session of the platform has completed."""
     # Outside an application context nothing is carried over. The next sweep finds the runs.
     state = find_extension_state()
     if state is not None:
@@ -43,7 +43,7 @@ def complete_runs(session: Session, run_ids: Collection[int]) -> None:
 
 
 def _carry_over_or_log(transactions: Transactions, run_id: int) -> None:
-    """Carry over into a run that has completed. Log errors, because they must not break the host's commit."""
+    """Carry over into a run that has completed. Log errors, because they must not break the platform's commit."""
     try:
         count = transactions.run(carry_over, run_id)
         if count:

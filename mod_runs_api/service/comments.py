@@ -12,8 +12,8 @@ from ..domain.reply import Reply, Target
 from ..domain.retry import Retry, RetryRequest, digest_key
 from ..errors import NothingFailed, RunNotFound, Unprocessable
 from ..extension import ExtensionState
-from ..host.github import GitHub, NoAnswer
-from ..host.runtime import run_page, to_external
+from ..platform.github import GitHub, NoAnswer
+from ..platform.runtime import run_page, to_external
 from .attempts import read_attempts
 from .commit_status import post_success_again
 from .conditions import policy_for_comment

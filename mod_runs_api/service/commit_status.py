@@ -13,7 +13,7 @@ from ..domain.commit_status import (NOT_TAKEN, NOTHING_TO_POST, STILL_INCOMPLETE
                                     find_passed, find_standing_against, has_failure)
 from ..domain.conditions import find_unfinished
 from ..extension import ExtensionState
-from ..host.github import GitHub, NoAnswer
+from ..platform.github import GitHub, NoAnswer
 from .attempts import read_attempts, read_attempts_of_roots
 from .carry_over import plan_carry_over
 

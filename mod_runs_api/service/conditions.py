@@ -21,7 +21,7 @@ from ..domain.retry import RetryRules
 from ..domain.run import Run
 from ..errors import RefusedByCheck
 from ..extension import ExtensionState
-from ..host.github import NoAnswer
+from ..platform.github import NoAnswer
 from ..settings import Settings
 
 #: Raises :exc:`Refusal` if a run, with this progress of its attempts, may not be retried.

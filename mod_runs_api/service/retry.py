@@ -15,8 +15,8 @@ from ..domain.run import Run
 from ..domain.sentences import counted
 from ..errors import KeyReused, RefusedByCheck
 from ..extension import ExtensionState
-from ..host.models import User
 from ..log import log
+from ..platform.models import User
 from .attempts import read_progress_of_attempts
 from .commit_status import post_if_possible
 from .conditions import Policy, require_by_github

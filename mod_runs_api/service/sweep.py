@@ -18,8 +18,8 @@ from ..domain.sentences import counted
 from ..domain.sweep import Capacity, Plan, PlannedRetry, Step
 from ..errors import KeyReused, RefusedByCheck, RunsApiError, ServiceUnavailable
 from ..extension import ExtensionState
-from ..host.github import NoAnswer
 from ..log import describe, log
+from ..platform.github import NoAnswer
 from .attempts import read_progress_of_attempts
 from .carry_over import carry_over
 from .conditions import BY_TABLES, github_conditions, policy_for_sweep

@@ -8,7 +8,7 @@ from ..domain.retry import RetryRules
 from ..domain.run import MAX_ID
 from ..domain.users import Token
 from ..errors import InvalidFields
-from ..host.models import User
+from ..platform.models import User
 
 
 def find_token(connection: Connection, secret: str) -> Token | None:

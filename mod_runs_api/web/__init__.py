@@ -1,1 +1,1 @@
-"""The button and the retry history on the host's own pages."""
+"""The button and the retry history on the platform's own pages."""

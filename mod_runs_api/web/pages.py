@@ -14,8 +14,8 @@ from flask import request, url_for
 from ..domain.history import PageNotes
 from ..domain.retry import MAX_REASON_LENGTH
 from ..extension import extension_state
-from ..host.runtime import logged_in_user, regression_test_page, run_page, run_page_pattern
 from ..log import describe, log
+from ..platform.runtime import logged_in_user, regression_test_page, run_page, run_page_pattern
 from ..service.history import read_list_notes, read_page_notes
 
 #: A part of each static file's address that changes with its content, because browsers cache the files for a year.
@@ -33,7 +33,7 @@ def retry_url(test: Any) -> str | None:
 
 
 def anybody_may_retry() -> bool:
-    """Return whether any role may retry. Otherwise the host's list offers its own restart."""
+    """Return whether any role may retry. Otherwise the platform's list offers its own restart."""
     return bool(extension_state().settings.retry_roles)
 
 

@@ -69,7 +69,7 @@ def show_error(error):
 
 
 @contextmanager
-def hosted(database_uri, **config):
+def in_application(database_uri, **config):
     """Yield the miniature on a database while the block lasts, which is a request that it has prepared."""
     app = create_app(database_uri, **config)
     try:

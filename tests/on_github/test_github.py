@@ -11,7 +11,7 @@ from werkzeug.routing import BuildError
 
 from mod_runs_api.domain.commit_status import CommitStatus
 from mod_runs_api.extension import extension_state
-from mod_runs_api.host.github import NoAnswer
+from mod_runs_api.platform.github import NoAnswer
 
 STATUS = CommitStatus.queued(COMMIT, 'linux', 7)
 
@@ -79,7 +79,7 @@ def test_no_representation_shows_a_secret(app):
     assert 'secret' not in f'{state!r} {state.github!r}'
 
 
-def test_a_page_that_the_host_does_not_have_is_an_error_and_no_silence(app):
+def test_a_page_that_the_platform_does_not_have_is_an_error_and_no_silence(app):
     github = extension_state().github
 
     with Flask('another').test_request_context(), pytest.raises(BuildError, match='test.by_id'):

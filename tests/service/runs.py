@@ -6,7 +6,7 @@ from operator import itemgetter
 from typing import Any
 
 import seed
-from application import hosted
+from application import in_application
 from database import db
 from mod_auth.models import Role
 from sqlalchemy import NullPool, create_engine
@@ -34,7 +34,7 @@ class Scenario:
 
 def create_scenario(database, tests=5, failed=2, others=1):
     """Make the tables, and in them `1 + others` runs of so many tests."""
-    with hosted(database.uri):
+    with in_application(database.uri):
         alice, carol = seed.user('alice', Role.contributor), seed.user('carol', Role.admin)
         people, token = {'alice': alice.id, 'carol': carol.id}, seed.token(alice)
         test_ids = seed.bulk_regression_tests(tests)

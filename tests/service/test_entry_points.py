@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import seed
-from application import hosted
+from application import in_application
 from database import db
 from mod_test.models import Test
 from sqlalchemy import create_engine, text, update
@@ -16,7 +16,7 @@ from support.statements import Statement, record_statements
 HISTORY = {'test', 'test_progress', 'test_result', 'test_result_file', 'customized_test', 'test_fork', 'run_retry',
            'run_carried_over', 'user', 'api_token'}
 
-#: The tables of the history that a call reads as a whole: users by their GitHub account, for which the host has no
+#: The tables of the history that a call reads as a whole: users by their GitHub account, for which the platform has no
 #: index.
 READ_WHOLE = {'comment': {'user'}, 'comment of the author': {'user'}}
 
@@ -28,7 +28,7 @@ def entry_points(database):
     """
     Yield every way into the package, on a database with many more runs and users than a statement is about.
 
-    Once they are there, host and package may read and add rows, and no more.
+    Once they are there, platform and package may read and add rows, and no more.
     """
     with database.for_account() as account:
         made = EntryPoints(account.uri, tests=40, runs=100, retries=5)
@@ -100,7 +100,7 @@ def test_no_table_of_the_history_is_read_as_a_whole_and_results_where_they_lie_t
 @pytest.fixture(scope='module', params=['master', 'another branch'])
 def history(request, database, entry_points):
     """Connect to the database after ten thousand more runs, of master or not."""
-    with hosted(database.uri):
+    with in_application(database.uri):
         for _ in range(5):
             seed.bulk_runs(2000, 1, 0)
         db.session.execute(update(Test).where(Test.pr_nr == 0).values(branch=request.param))

@@ -2,7 +2,7 @@
 
 import pytest
 import seed
-from application import hosted
+from application import in_application
 from database import db
 from sqlalchemy import create_engine
 from support.histories import end, finish, report, retry_in_process
@@ -16,7 +16,7 @@ from mod_runs_api.service.verdict import read_verdict
 @pytest.fixture
 def tests(database):
     """Yield three regression tests, in a context of the miniature under READ COMMITTED."""
-    with hosted(database.uri, SQLALCHEMY_ENGINE_OPTIONS={'isolation_level': 'READ COMMITTED'}):
+    with in_application(database.uri, SQLALCHEMY_ENGINE_OPTIONS={'isolation_level': 'READ COMMITTED'}):
         yield seed.regression_tests(3)
 
 

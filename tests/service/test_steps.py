@@ -18,12 +18,12 @@ def cookie(request, alice):
 
 def test_a_connection_that_dies_before_a_step_of_the_package_costs_nothing(database, scenario, alice, cookie):
     before = read_runs(database)
-    # The host's hooks come first.
-    of_host = alice.ask('GET', '/no/such/page', Cookie=cookie).steps
+    # The platform's hooks come first.
+    of_platform = alice.ask('GET', '/no/such/page', Cookie=cookie).steps
     steps = alice.retry(scenario.run_id, failed_only=True, cookie=cookie).steps
-    assert steps[:len(of_host)] == of_host
+    assert steps[:len(of_platform)] == of_platform
 
-    for number in range(len(of_host) + 1, len(steps) + 1):
+    for number in range(len(of_platform) + 1, len(steps) + 1):
         answer = alice.retry(scenario.run_id, failed_only=True, cookie=cookie,
                              headers={'Kill-Connection-Before': number})
 

@@ -6,7 +6,7 @@ from http.client import HTTPException
 
 import pytest
 import seed
-from application import hosted
+from application import in_application
 from database import db
 from mod_test.models import TestProgress
 from sqlalchemy import text, update
@@ -25,7 +25,7 @@ HOUR = timedelta(hours=1)
 @pytest.fixture(scope='module')
 def rows(database):
     """Yield the rows of the server's database, in a request of the miniature on it."""
-    with hosted(database.uri):
+    with in_application(database.uri):
         yield Rows(db.engine)
 
 
@@ -64,7 +64,7 @@ def test_a_sweep_that_is_killed_before_any_step_is_finished_by_the_next(rows, al
     steps = alice.ask('POST', '/sweep').steps
     assert {'INSERT test', 'INSERT run_retry', 'INSERT customized_test'} <= set(steps)
 
-    # Before a SELECT all is as before the step that follows, and the host's look for its tables changes nothing.
+    # Before a SELECT all is as before the step that follows, and the platform's look for its tables changes nothing.
     for number in (number for number, step in enumerate(steps, 1) if step not in ('SELECT', 'DESCRIBE')):
         run_id = seed_end()
         with pytest.raises((OSError, HTTPException)):

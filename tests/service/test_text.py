@@ -1,7 +1,7 @@
 """A reason is kept as it was written, whatever text the database and its connection speak."""
 
 import pytest
-from application import hosted
+from application import in_application
 from support.databases import fresh_database
 
 from mod_runs_api import InvalidFields, retry_run
@@ -41,7 +41,7 @@ def test_a_reason_of_255_code_points_is_stored_and_shown_exactly(database, scena
 
 
 def test_a_name_without_characters_in_the_database_is_nobodys(database, scenario):
-    with hosted(database.uri):
+    with in_application(database.uri):
         for name in ('\u0410\u043b\u0438\u0441\u0430', '\U0001f600', 'a\U0001f600', '\ud800'):
             with pytest.raises(InvalidFields):
                 retry_run(scenario.run_id, requested_by=name)

@@ -91,7 +91,7 @@ class EntryPoints:
 
     @contextmanager
     def request(self):
-        """Have the host prepare a request, for what is called in process."""
+        """Have the platform prepare a request, for what is called in process."""
         with self.app.test_request_context():
             self.app.preprocess_request()
             yield

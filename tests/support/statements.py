@@ -16,7 +16,7 @@ class Statement(str):
 
 @contextmanager
 def watch_statements(engine, look):
-    """Look at each statement just before it is sent, but for the host's look for its tables, while the block lasts."""
+    """Look at each statement just before it is sent, but for the platform's look for its tables, in the block."""
     def look_at(connection, _cursor, sent, parameters, *_):
         if not sent.startswith(('PRAGMA', 'DESCRIBE')):
             statement = Statement(sent)

@@ -1,4 +1,4 @@
-"""The host at run time: its session, the user who is logged in, and the addresses of its pages."""
+"""The platform at run time: its session, the user who is logged in, and the addresses of its pages."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Union
@@ -13,15 +13,15 @@ from ..domain.run import MAX_ID
 from ..domain.users import User
 from ..errors import MountError
 
-HostSession = Union[Session, 'scoped_session[Session]']
+PlatformSession = Union[Session, 'scoped_session[Session]']
 
-#: The endpoints of the host's pages to which the package links, each with the name of the id in its address.
+#: The endpoints of the platform's pages to which the package links, each with the name of the id in its address.
 RUN_PAGE = 'test.by_id', 'test_id'
 REGRESSION_TEST_PAGE = 'regression.test_view', 'regression_id'
 
 
-def require_host(app: Flask) -> None:
-    """Raise :exc:`MountError` if the host lacks a name that the functions of this module read later."""
+def require_platform(app: Flask) -> None:
+    """Raise :exc:`MountError` if the platform lacks a name that the functions of this module read later."""
     for name in ('create_session', 'db_engine'):
         if not hasattr(database, name):
             raise MountError(f'The platform has no database.{name}.')
@@ -34,7 +34,7 @@ def require_host(app: Flask) -> None:
 
 
 def logged_in_user() -> User | None:
-    """Return the user of the session cookie, the host's ``g.user``; None if nobody is logged in."""
+    """Return the user of the session cookie, the platform's ``g.user``; None if nobody is logged in."""
     user = g.get('user')
     if user is None:
         return None
@@ -42,7 +42,7 @@ def logged_in_user() -> User | None:
     return None if known.is_deactivated else known
 
 
-def platform_session() -> HostSession:
+def platform_session() -> PlatformSession:
     """Return ``flask.g.db``, or outside a request a session like the platform's own jobs have."""
     if 'db' in g:
         session: scoped_session[Session] = g.db
@@ -58,12 +58,12 @@ def platform_session() -> HostSession:
 
 
 def run_page(run_id: int, **options: Any) -> str:
-    """Return the address of the host's page of a run. The options are those of Flask's ``url_for``."""
+    """Return the address of the platform's page of a run. The options are those of Flask's ``url_for``."""
     return _page(RUN_PAGE, run_id, options)
 
 
 def regression_test_page(regression_test_id: int, **options: Any) -> str:
-    """Return the address of the host's page of a regression test. The options are those of Flask's ``url_for``."""
+    """Return the address of the platform's page of a regression test. The options are those of Flask's ``url_for``."""
     return _page(REGRESSION_TEST_PAGE, regression_test_id, options)
 
 
@@ -74,8 +74,8 @@ def _page(page: tuple[str, str], id: int, options: Mapping[str, Any]) -> str:
 
 
 def run_page_pattern() -> str:
-    """Return the address of the host's page of a run, with ``{run_id}`` in the place of the id."""
-    # Built with an id, because the host's route may accept only integers. The part before the id is the host's.
+    """Return the address of the platform's page of a run, with ``{run_id}`` in the place of the id."""
+    # Built with an id, because the platform's route may accept only integers. The part before the id is the platform's.
     before, _, after = run_page(MAX_ID).rpartition(str(MAX_ID))
     return f'{before}{{run_id}}{after}'
 

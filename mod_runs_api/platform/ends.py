@@ -1,5 +1,5 @@
 """
-Listening to the host's sessions for runs that complete.
+Listening to the platform's sessions for runs that complete.
 
 A listener of SQLAlchemy notes a ``completed`` row when a session inserts it. The ids of the runs are handed over when
 the transaction is committed and its connection given back, before ``commit()`` returns. Rows that are written in plain
