@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import pytest
 import seed
 from database import db
-from flask import g
 from mod_ci.models import BlockedUsers, MaintenanceMode
 from mod_regression.models import RegressionTest
 from mod_test.models import Test, TestPlatform, TestProgress, TestStatus, TestType
@@ -24,12 +23,15 @@ from support.api import AWAY
 from support.changes import change_retries, restart_run
 from support.github import AUTHOR, COMMIT, PR, SETTINGS, GitHub, GitHubError, RateLimitExceededException
 from support.histories import finish, report
-from support.messages import LOST_MACHINE, NOT_VISIBLE, TIME_LIMIT
+from support.messages import LOST_MACHINE, TIME_LIMIT
 from support.rows import Rows
 from support.statements import before_statements, fail, watch_statements
 
 from mod_runs_api import retry_run
-from mod_runs_api.github import retry_after_build
+from mod_runs_api.domain.retry import request_automatically
+from mod_runs_api.extension import extension_state
+from mod_runs_api.service.conditions import policy_for_person
+from mod_runs_api.service.retry import create_retry
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
@@ -596,17 +598,13 @@ def test_an_approval_that_is_taken_back_after_the_plan_retries_nothing(scene, me
     assert scene.rows.retries == []
 
 
-def test_a_run_whose_build_succeeds_after_the_plan_is_retried_once(scene, meanwhile):
-    run = scene.run(NOT_VISIBLE, results=0)
-
-    def succeed():
-        g.db = db.session
-        retry_after_build(run)
-
-    meanwhile.happen = succeed
+def test_a_run_that_another_sweep_has_retried_for_another_reason_since_the_plan_has_no_line(scene, meanwhile):
+    run = scene.run()
+    meanwhile.happen = lambda: create_retry(
+        extension_state(), request_automatically(run, True, 'another reason'), policy_for_person(extension_state().settings))
 
     assert scene.sweep() == []
-    assert [retry.reason for retry in scene.rows.retries] == ['Automatic: the build has succeeded']
+    assert [retry.reason for retry in scene.rows.retries] == ['Automatic: another reason']
 
 
 # A status belongs to a commit

@@ -26,7 +26,7 @@ class RetryRecord:
     #: The run that it retries.
     source_run_id: int
     failed_only: bool
-    #: Whether nobody requested it: a sweep, or a build that succeeded later, created it.
+    #: Whether a sweep created it, and no person requested it.
     automatic: bool
     reason: str | None
     #: The name of the user who requested it, or "octocat on GitHub" for the author of a pull request who is no user.

@@ -36,8 +36,7 @@ class AuthorHint(NamedTuple):
         # No request to GitHub finds out whether there is a build by now.
         before = ('Once its build has succeeded, the author of this pull request' if has_no_build
                   else 'If this is not due to the pull request, its author')
-        then = ' then' if has_no_build else ''
-        by_itself = f' A new run may start by itself{then}.' if may_start_by_itself else ''
+        by_itself = ' A new run may start by itself.' if may_start_by_itself else ''
         # The command is not at the beginning of the line. There it would be a command in a copy of the sentence.
         return cls(f'{before} may write ', f'{COMMAND} {platform} {FAILED_ONLY}',
                    f' in a comment on it ({counted(retries_left, "time")}).{by_itself}')

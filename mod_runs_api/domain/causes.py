@@ -148,14 +148,6 @@ def is_ended_by_decision(rows: Sequence[ProgressRow]) -> bool:
     return _read_messages(rows).name == 'decision'
 
 
-def is_ended_by_build(progress: Progress) -> bool:
-    """Return whether a run ended because its build failed or was not visible. It may have succeeded since."""
-    if progress.end is None or progress.has_completed or is_ended_by_decision(progress.rows):
-        return False
-    canceled = {row.message.strip() for row in progress.rows if row.stage == CANCELED}
-    return NOT_VISIBLE in canceled or any(Cause.of_message(message).name == 'build' for message in canceled)
-
-
 def _read_messages(rows: Sequence[ProgressRow]) -> Cause:
     """Return the cause that the messages of a run stand for, without its results."""
     cancellation = find_cancellation(rows)

@@ -104,7 +104,7 @@ class RetryRequest:
     reason: str | None
     #: The user who requests it. They become an owner of the new run.
     requester_id: int | None = None
-    #: Whether nobody requests it: a sweep does, or a build that has succeeded.
+    #: Whether a sweep requests it, and no person.
     automatic: bool = False
     #: The login of the author of a pull request who requests it without a role.
     author_login: str | None = None

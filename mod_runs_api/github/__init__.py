@@ -5,8 +5,7 @@ This package is about what comes in from GitHub. All requests to GitHub are in `
 """
 
 from ..domain.comments import CommentOutcome
-from .builds import retry_after_build
 from .report import retry_report
 from .webhook import retry_from_comment
 
-__all__ = ['CommentOutcome', 'retry_after_build', 'retry_from_comment', 'retry_report']
+__all__ = ['CommentOutcome', 'retry_from_comment', 'retry_report']

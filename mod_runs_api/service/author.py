@@ -51,8 +51,8 @@ def find_author_hint(connection: Connection, state: ExtensionState, attempts: At
         if not unexplained - failing_on_master:
             return None
     has_no_build = cause is not None and cause.name == 'build'
-    may_start_by_itself = state.settings.automatic_retries > 0 and (
-        has_no_build or _is_retried_by_sweep(connection, attempts, state.settings.automatic_retries))
+    may_start_by_itself = state.settings.automatic_retries > 0 and _is_retried_by_sweep(
+        connection, attempts, state.settings.automatic_retries)
     return AuthorHint.of(attempts.run.platform, retries_left, has_no_build, may_start_by_itself)
 
 

@@ -39,14 +39,11 @@ class Policy(NamedTuple):
     after: Sequence[Condition]
     #: Whether GitHub is asked, after what the tables can refuse. Without an answer it refuses nothing.
     asks_github: bool
-    #: Whether the status of the commit says at once that the new run waits.
-    posts_status: bool
 
 
 def policy_for_person(settings: Settings) -> Policy:
     """Return the policy for a person who uses a client or the command line, and for code in the same process."""
-    return Policy((), settings.retry_rules, BY_TABLES if settings.checks else (), asks_github=settings.checks,
-                  posts_status=settings.pending_status)
+    return Policy((), settings.retry_rules, BY_TABLES if settings.checks else (), asks_github=settings.checks)
 
 
 def policy_for_comment(settings: Settings, is_by_author: bool) -> Policy:
@@ -56,19 +53,12 @@ def policy_for_comment(settings: Settings, is_by_author: bool) -> Policy:
     rules = settings.retry_rules
     before: Sequence[Condition] = (require_ended, _require_not_canceled) if is_by_author else (require_ended,)
     after: Sequence[Condition] = (partial(_require_author_retries_left, rules),) if is_by_author else ()
-    return Policy(before, rules, after, asks_github=True, posts_status=settings.pending_status)
+    return Policy(before, rules, after, asks_github=True)
 
 
 def policy_for_sweep(settings: Settings, require_due: Condition) -> Policy:
     """Return the policy for a sweep. Its plan has asked GitHub already, and a run without an answer waits."""
-    return Policy((require_due,), settings.retry_rules.for_automatic_retry(), BY_TABLES, asks_github=False,
-                  posts_status=settings.pending_status)
-
-
-def policy_for_build(settings: Settings, require_due: Condition) -> Policy:
-    """Return the policy for a build that has succeeded. Its status takes the place of one that the platform posts."""
-    return Policy((require_due,), settings.retry_rules.for_automatic_retry(), BY_TABLES, asks_github=True,
-                  posts_status=True)
+    return Policy((require_due,), settings.retry_rules.for_automatic_retry(), BY_TABLES, asks_github=False)
 
 
 def require_newest_commit(connection: Connection, run: Run, progress: Mapping[int, Progress]) -> None:

@@ -56,7 +56,7 @@ def create_retry(state: ExtensionState, request: RetryRequest, policy: Policy) -
         return earlier
     if not retry.replayed:
         _log_retry(request, retry)
-        if policy.posts_status:
+        if state.settings.pending_status:
             post_if_possible(state.github, CommitStatus.queued(retry.commit, retry.platform, retry.new_run_id))
     return retry
 

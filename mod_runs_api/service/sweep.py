@@ -93,7 +93,7 @@ class Sweep:
             retry = create_retry(self._state, planned.request, policy_for_sweep(
                 self._state.settings, partial(require_due, self._state.settings)))
         except KeyReused:
-            return None  # It has been retried for another reason: its build has succeeded.
+            return None  # Another sweep has retried it, for a reason that has changed since.
         return None if retry.replayed else planned.step(retry.new_run_id)
 
 

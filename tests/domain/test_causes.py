@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 from support.messages import LOST_MACHINE, NOT_VISIBLE, OUT_OF_ORDER, TIME_LIMIT
 
-from mod_runs_api.domain.causes import Cause, find_cause, is_ended_by_build
+from mod_runs_api.domain.causes import Cause, find_cause
 from mod_runs_api.domain.outcomes import Mark, Result, RunTests
 from mod_runs_api.domain.progress import Progress, ProgressRow
 from mod_runs_api.domain.statistics import CauseCounts
@@ -126,38 +126,6 @@ def test_causes_are_counted_by_name_and_by_message():
     assert CauseCounts.of([canceled, None, *missing, canceled, None]) == CauseCounts(
         7, 2, {'decision': 2, 'build': 0, 'code': 0, 'infrastructure': 3, 'unknown': 0},
         [(Cause.of_missing('results are missing'), 3), (canceled, 2)])
-
-
-HELD, FAILED = ("Build failed: 'Build CCExtractor on Linux' finished with conclusion 'action_required'.",
-                'Cancelling tests as Github Action(s) failed')
-
-
-@pytest.mark.parametrize('rows', [
-    [HELD], [FAILED, HELD], [HELD, FAILED, FAILED], [NOT_VISIBLE], [NOT_VISIBLE, NOT_RAN], [NOT_VISIBLE, FAILED],
-    [f' {FAILED}\n'], [FAILED, TIME_LIMIT], ['No build available: …'], ['Artifact not found: …']])
-def test_a_build_that_failed_or_was_not_visible_ended_a_run_whatever_followed(rows):
-    assert is_ended_by_build(progress(*rows))
-
-
-@pytest.mark.parametrize('rows', [
-    [], STARTED, [FAILED, *STARTED],
-    [FAILED, *COMPLETED], [*COMPLETED, FAILED],
-    [FAILED, 'Canceled by admin'], ['Canceled by admin', FAILED], ['Canceled by alice via API', NOT_VISIBLE, NOT_RAN],
-    [FAILED, 'PR closed'], [NOT_RAN], [NOT_VISIBLE, 'Tests canceled'],
-    [*STARTED, TIME_LIMIT], [*STARTED, ''], ['A new word']])
-def test_the_build_did_not_end_a_run_that_waits_has_completed_or_was_ended_otherwise(rows):
-    assert not is_ended_by_build(progress(*rows))
-
-
-@pytest.mark.parametrize(('written', 'is_expected'), [
-    # A message of a row that does not cancel says nothing about the build. A canceled one does wherever it is.
-    ([('testing', FAILED), ('canceled', TIME_LIMIT)], False),
-    ([('canceled', FAILED), ('testing', ''), ('canceled', TIME_LIMIT)], True)])
-def test_any_canceled_row_says_that_the_build_ended_the_run_and_no_other_row_does(written, is_expected):
-    rows = [ProgressRow(1, number, status, message, datetime(2026, 11, 24))
-            for number, (status, message) in enumerate(written, 1)]
-
-    assert is_ended_by_build(Progress(1, rows)) == is_expected
 
 
 @pytest.mark.parametrize(('rows', 'options', 'sentence'), [

@@ -251,6 +251,7 @@ def test_the_author_is_told_of_a_run_that_the_time_limit_ended(told, make_run):
     assert told(stopped) == TOLD.format('2 times')
 
 
+@pytest.mark.parametrize('settings', [{}, {'RUNS_API_AUTOMATIC_RETRIES': 1}])
 def test_the_author_is_told_to_wait_for_the_build_if_that_ended_the_attempt_to_be_retried(told, by_author, make_run):
     failed = make_run(stages=seed.CANCELED, message='Build failed: action_required')
     later = 'Once its build has succeeded, the author of this pull request may write `/retry linux failed` in a comment'

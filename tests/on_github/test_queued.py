@@ -13,7 +13,6 @@ from support.messages import NOT_VISIBLE
 from support.statements import record_statements
 
 from mod_runs_api import retry_run
-from mod_runs_api.github import retry_after_build
 
 #: Every way to retry a run. The argument that it gets has the fixtures of the test.
 FACES = {
@@ -22,7 +21,6 @@ FACES = {
     'comment': lambda test, run: test.getfixturevalue('comment')('/retry linux'),
     'in process': lambda test, run: retry_run(run.id),
     'command line': lambda test, run: test.getfixturevalue('command')('retry', run.id),
-    'build': lambda test, run: retry_after_build(run.id),
     'sweep': lambda test, run: test.getfixturevalue('command')('sweep')}
 
 
@@ -59,8 +57,7 @@ def test_the_commit_of_a_retry_is_pending_at_once_whoever_requested_it(
     FACES[face](request, run)
 
     new_run_id = rows.one('run_retry')['run_id']
-    # Without the setting, only a repeated build posts that its run waits.
-    assert github.statuses == [pending(new_run_id)] * (not fault and (face == 'build' or not settings))
+    assert github.statuses == [pending(new_run_id)] * (not fault and not settings)
     retried, *not_taken = caplog.messages
     assert retried.startswith(f'run {run.id} is retried as run {new_run_id} with 2 tests')
     assert not_taken == [f'GitHub did not take the status of run {new_run_id}: TimeoutError'] * bool(fault)

@@ -3,14 +3,9 @@
 from typing import Any
 
 import pytest
-import seed
-from database import db
 from flask import render_template_string
-from mod_test.models import TestStatus
 from on_platform.documented import literal_block
 from support.api import assert_error
-
-from mod_runs_api.github import retry_after_build
 
 SWITCHED_OFF: dict[str, Any] = {}
 exec(literal_block('docs/operations.rst', 'RUNS_API_RETRY_ROLES = []'), {}, SWITCHED_OFF)
@@ -33,17 +28,6 @@ def test_button_api_and_comments_retry_nothing_with_the_documented_settings(
         assert_error(answer, 403, 'forbidden', {'required_roles': [], 'user_role': 'contributor'})
         assert answer.json['message'] == 'Retries by users are switched off.'
     assert len(rows.of('run_retry')) == (2 if is_on else 0)
-
-
-@pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES': 1}, SWITCHED_OFF], ids=['on', 'off'])
-def test_a_build_that_succeeds_later_retries_nothing_with_the_documented_settings(settings, make_run, github, rows):
-    run = make_run(stages=())
-    seed.progress(run, TestStatus.canceled, message='Build failed: see the log')
-    db.session.commit()
-
-    retry_after_build(run.id)
-
-    assert bool(rows.retries) == (settings is not SWITCHED_OFF)
 
 
 @pytest.mark.parametrize('settings', [{'RUNS_API_AUTOMATIC_RETRIES': 1}, SWITCHED_OFF], ids=['on', 'off'])

@@ -25,11 +25,6 @@ class Cloud:
         self.stops = True
         #: The machines that have turned themselves off.
         self.off: set[str] = set()
-        #: By the beginning of a name the status with which a machine is refused, and how many were.
-        self.refusals: dict[str, int] = {}
-        self.number_refused = 0
-        #: Whether the next build that is downloaded is no zip file.
-        self.is_build_broken = False
         #: What happens while the machines are listed the next time.
         self.meanwhile: list[Callable[[], None]] = []
 
@@ -38,10 +33,6 @@ class Cloud:
     def running(self):
         """Return the names of the machines that run."""
         return list(self.machines)
-
-    def start_machine(self, machine):
-        """Start a machine that the platform knows nothing of."""
-        self._start(machine)
 
     def keep_machines(self):
         """Take time when a machine is to be stopped."""
@@ -55,18 +46,6 @@ class Cloud:
         """Have a machine turn itself off; it is still listed."""
         self.off.add(machine)
 
-    def refuse_machines(self, name, status):
-        """Refuse to start the machines whose names begin so."""
-        self.refusals[name] = status
-
-    def refused(self):
-        """Return how many machines were refused."""
-        return self.number_refused
-
-    def break_build(self):
-        """Have the next build that is downloaded be no zip file."""
-        self.is_build_broken = True
-
     def let_pass(self, machine, minutes):
         """Let time pass for a machine."""
         self.machines[machine] -= timedelta(minutes=minutes)
@@ -78,7 +57,7 @@ class Cloud:
         return SimpleNamespace(
             list=lambda **where: _answer(self._list()),
             get=lambda instance, **where: SimpleNamespace(execute=lambda: self._find(instance)),
-            insert=lambda body, **where: _answer(self._insert(body['name'])),
+            insert=lambda body, **where: _answer(self._start(body['name'])),
             delete=lambda instance, **where: _answer(self._stop(instance)))
 
     def images(self):
@@ -102,13 +81,6 @@ class Cloud:
             raise _refusal(404)
         return {'name': name}
 
-    def _insert(self, name):
-        for beginning, status in self.refusals.items():
-            if name.startswith(beginning):
-                self.number_refused += 1
-                raise _refusal(status)
-        return self._start(name)
-
     def _start(self, name):
         if name in self.machines:
             raise _refusal(409)
@@ -130,14 +102,11 @@ def _answer(answer):
     return SimpleNamespace(execute=lambda: answer)
 
 
-def _get(cloud):
+def _get():
     """Answer the requests that the platform makes past PyGithub."""
     build = io.BytesIO()
-    if cloud.is_build_broken:
-        cloud.is_build_broken = False
-    else:
-        with zipfile.ZipFile(build, 'w') as archive:
-            archive.writestr('ccextractor', '')
+    with zipfile.ZipFile(build, 'w') as archive:
+        archive.writestr('ccextractor', '')
     return SimpleNamespace(status_code=200, content=build.getvalue(),
                            json=lambda: {'hooks': ['127.0.0.0/8'], 'login': 'somebody'})
 
@@ -150,7 +119,7 @@ def standing_in():
         stack.enter_context(mock.patch(
             'github.Github', lambda lazy=False, **_: github.lazy() if lazy else github))
         stack.enter_context(mock.patch('googleapiclient.discovery.build', lambda *names, **arguments: cloud))
-        stack.enter_context(mock.patch('requests.get', lambda url, **arguments: _get(cloud)))
+        stack.enter_context(mock.patch('requests.get', lambda url, **arguments: _get()))
         # Without a bucket the platform looks for files on its own disk only.
         stack.enter_context(mock.patch('google.cloud.storage.Client.bucket', return_value=None))
         yield github, cloud

@@ -67,7 +67,7 @@ def test_no_import_runs_in_a_circle_whichever_module_comes_first(telling, import
         controllers = platform.path / 'mod_ci' / 'controllers.py'
         controllers.write_text(controllers.read_text().replace(
             '\nfrom lxml import etree\n', '\nfrom lxml import etree\nfrom mod_runs_api import retry_run\n'
-            'from mod_runs_api.github import retry_after_build, retry_from_comment\n', 1))
+            'from mod_runs_api.github import retry_from_comment\n', 1))
     modules = ['run', 'mod_runs_api', 'mod_api', 'mod_api.routes.runs', 'mod_api.models.api_token', *(
         f'{path.parent.name}.controllers' for path in platform.path.glob('mod_*/controllers.py'))]
 

@@ -12,14 +12,14 @@ from flask import g
 from mod_auth.models import Role
 from mod_customized.models import CustomizedTest
 from mod_test.models import Test, TestPlatform, TestProgress, TestStatus, TestType
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, update
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 from support.github import AUTHOR, COMMIT, PR, SETTINGS, GitHub, comment_payload
 from support.messages import TIME_LIMIT
 from support.visitor import Visitor
 
 from mod_runs_api import clock, retry_run
-from mod_runs_api.github import retry_after_build, retry_from_comment
+from mod_runs_api.github import retry_from_comment
 from mod_runs_api.github.report import retry_report
 
 #: One for all of them: a process has one PyGithub.
@@ -141,18 +141,6 @@ class EntryPoints:
             db.session.add(TestProgress(retry.new_run_id, TestStatus.canceled, 'A new word'))
             db.session.commit()
 
-    def retry_after_build(self):
-        """Report that the build of a run, which had ended it, has succeeded."""
-        with self.app.app_context():
-            run = seed.run(branch=secrets.token_hex(4), stages=(TestStatus.canceled,), message='Build failed')
-            self.github.build(run.commit)
-            db.session.commit()
-            run_id = run.id
-        with self.request():
-            retry_after_build(run_id)
-        with self.app.app_context():
-            assert db.session.scalar(select(func.max(Test.id))) > run_id
-
     def command(self, *arguments):
         """Run a command, in a session of the package, and return what it prints."""
         with pytest.MonkeyPatch.context() as patches:
@@ -201,7 +189,6 @@ CALLS = {
     'end of a failed-only retry': lambda to: to.end(),
     'comment': lambda to: to.comment(),
     'comment of the author': lambda to: to.comment('/retry linux failed', **{'comment.user.id': AUTHOR}),
-    'a build that succeeds later': lambda to: to.retry_after_build(),
     'flask runs-api retry': lambda to: to.command('retry', to.failed, '--as', 'alice'),
     'flask runs-api carry-over': lambda to: to.command('carry-over', to.completed_retry),
     'flask runs-api sweep': lambda to: to.sweep(),

@@ -25,6 +25,9 @@ COMMITTED = datetime.now(timezone.utc) - timedelta(days=2)
 SETTINGS = {
     'GITHUB_OWNER': 'CCExtractor', 'GITHUB_REPOSITORY': 'ccextractor', 'GITHUB_TOKEN': 'ghp_secret'}
 
+#: Who pushes every commit of a pull request.
+PUSHER = 'octocat'
+
 #: The workflows that build a commit, by the platform.
 WORKFLOWS = {'linux': 'Build CCExtractor on Linux', 'windows': 'Build CCExtractor on Windows'}
 
@@ -121,10 +124,6 @@ class GitHub:
         self.workflow_runs.setdefault(commit, {})[platform] = conclusion
         if conclusion == 'success':
             self.build(commit, [platform])
-
-    def delete_workflow_runs(self, commit):
-        """Delete the builds of a commit, as GitHub does with those that waited for an approval for 30 days."""
-        del self.workflow_runs[commit]
 
     def open_pull(self, number, commit, author, is_built=True):
         """Open a pull request of one commit, cut from the tip of master, and build it."""
@@ -260,11 +259,12 @@ class GitHub:
         """Return the workflows."""
         return [SimpleNamespace(id=platform, name=name) for platform, name in WORKFLOWS.items()]
 
-    def get_workflow_runs(self, head_sha=None, event='pull_request', actor=None, branch=None):
-        """Return the runs of the workflows for a commit, or for all, whoever started or approved them."""
+    def get_workflow_runs(self, head_sha=None, event='pull_request', actor=PUSHER, branch=None):
+        """Return the runs of the workflows for a commit, or for all, of those who pushed: not who approved them."""
         assert event == 'pull_request'
-        # A run that is approved or repeated keeps its number.
-        return [SimpleNamespace(workflow_id=platform, name=WORKFLOWS[platform], run_number=1, head_sha=commit,
+        if actor != PUSHER:
+            return []
+        return [SimpleNamespace(workflow_id=platform, name=WORKFLOWS[platform], head_sha=commit,
                                 conclusion=conclusion, status='completed' if conclusion else 'in_progress')
                 for commit in ([head_sha] if head_sha else self.workflow_runs)
                 for platform, conclusion in self.workflow_runs.get(commit, {}).items()]
