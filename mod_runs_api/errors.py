@@ -22,17 +22,11 @@ class RunsApiError(Exception):
         The snake_case name of the error.
     details : dict of str to object
         Facts for programs, in JSON types. Empty if there are none.
-    status : int
-        The HTTP status of the API's answer.
-    headers : Mapping of str to str
-        The headers that HTTP requires with this status.
     """
 
     message: str
     code: ClassVar[str] = 'internal_error'
     details: dict[str, Any]
-    status: ClassVar[int] = 500
-    headers: Mapping[str, str] = {}
 
     def __init__(self, message: str, details: Mapping[str, Any] | None = None) -> None:
         self.message = message[:MAX_MESSAGE_LENGTH]
@@ -52,7 +46,6 @@ class RunNotFound(RunsApiError):
     """The run does not exist. ``details`` has its ``id``."""
 
     code = 'not_found'
-    status = 404
 
     def __init__(self, run_id: int | str) -> None:
         shown = run_id if isinstance(run_id, int) else run_id[:64]
@@ -63,7 +56,6 @@ class Unprocessable(RunsApiError):
     """The request is understood, but refused. ``details`` says why."""
 
     code = 'unprocessable'
-    status = 422
 
 
 class InvalidFields(Unprocessable):
@@ -150,8 +142,6 @@ class ServiceUnavailable(RunsApiError):
     """
 
     code = 'service_unavailable'
-    status = 503
-    headers: Mapping[str, str] = {'Retry-After': '5'}
 
     def __init__(self, message: str = 'The database cannot be used at the moment. Try again later.') -> None:
         super().__init__(message)

@@ -14,6 +14,7 @@ from test_settings import WRONG_VALUES
 
 import mod_runs_api
 from mod_runs_api import MountError, Refusal, RunsApiError, cli, in_process
+from mod_runs_api.api.errors import STATUSES
 from mod_runs_api.api.routes import ROUTES
 from mod_runs_api.api.schemas import AttemptSchema
 from mod_runs_api.domain import causes
@@ -113,7 +114,8 @@ def test_the_errors_are_documented():
 
     # Flask refuses another method.
     assert documented == {(405, 'method_not_allowed'), *(
-        (error.status, error.code) for error in subclasses(RunsApiError))}
+        (status, error.code) for error, status in STATUSES.items())}
+    assert {error.code for error in subclasses(RunsApiError)} == {error.code for error in STATUSES}
 
 
 def test_the_refusals_are_documented():

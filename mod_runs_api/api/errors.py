@@ -1,6 +1,6 @@
-"""The errors of HTTP, beside those of the domain (docs/api.rst, "Errors")."""
+"""The errors of HTTP, and the status of the answer to every error (docs/api.rst, "Errors")."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from ..domain.retry import SWITCHED_OFF
 from ..domain.sentences import counted
@@ -10,18 +10,29 @@ from ..errors import InternalError, RunNotFound, RunsApiError, ServiceUnavailabl
 REALM = 'runs-api'
 
 
-class BadRequest(RunsApiError):
+class HTTPError(RunsApiError):
+    """
+    Base of the errors that only a request over HTTP can have.
+
+    Attributes
+    ----------
+    headers : Mapping of str to str
+        The headers that HTTP wants with the answer.
+    """
+
+    headers: Mapping[str, str] = {}
+
+
+class BadRequest(HTTPError):
     """The body is not JSON at all, has a key twice, or cannot be read."""
 
     code = 'bad_request'
-    status = 400
 
 
-class Unauthorized(RunsApiError):
+class Unauthorized(HTTPError):
     """The bearer token is missing, expired, revoked or invalid. The answer never tells which."""
 
     code = 'unauthorized'
-    status = 401
 
     def __init__(self, has_credentials: bool) -> None:
         super().__init__('Bearer token is missing, expired, or invalid.')
@@ -30,11 +41,10 @@ class Unauthorized(RunsApiError):
         self.headers = {'WWW-Authenticate': f'Bearer realm="{REALM}"{error}'}
 
 
-class Forbidden(RunsApiError):
+class Forbidden(HTTPError):
     """The requester is known, but lacks the scope or the role."""
 
     code = 'forbidden'
-    status = 403
 
 
 class MissingScope(Forbidden):
@@ -55,25 +65,22 @@ class MissingRole(Forbidden):
                          {'required_roles': sorted(required_roles), 'user_role': user_role})
 
 
-class PayloadTooLarge(RunsApiError):
+class PayloadTooLarge(HTTPError):
     """The body is larger than any meaningful one."""
 
     code = 'payload_too_large'
-    status = 413
 
 
-class UnsupportedMediaType(RunsApiError):
+class UnsupportedMediaType(HTTPError):
     """The body is not declared as JSON."""
 
     code = 'unsupported_media_type'
-    status = 415
 
 
-class RateLimited(RunsApiError):
+class RateLimited(HTTPError):
     """Too many requests in the current window."""
 
     code = 'rate_limited'
-    status = 429
 
     def __init__(self, retry_after: int, limit: int, window: int) -> None:
         super().__init__(f'Rate limit exceeded. Retry after {counted(retry_after, "second")}.',
@@ -81,7 +88,22 @@ class RateLimited(RunsApiError):
         self.headers = {'Retry-After': str(retry_after)}
 
 
-#: An error for each status in the table of docs/api.rst but 405, which is Flask's.
-ERRORS: tuple[type[RunsApiError], ...] = (
-    BadRequest, Unauthorized, Forbidden, RunNotFound, PayloadTooLarge, UnsupportedMediaType, Unprocessable, RateLimited,
-    InternalError, ServiceUnavailable)
+#: The status of the answer to each error, and to its subclasses. 405 is Flask's.
+STATUSES: Mapping[type[RunsApiError], int] = {
+    BadRequest: 400, Unauthorized: 401, Forbidden: 403, RunNotFound: 404, PayloadTooLarge: 413,
+    UnsupportedMediaType: 415, Unprocessable: 422, RateLimited: 429, InternalError: 500, ServiceUnavailable: 503}
+
+#: After how many seconds a client may repeat a request if the database was unavailable.
+RETRY_AFTER = 5
+
+
+def status_of(error: RunsApiError) -> int:
+    """Return the HTTP status of the answer to an error."""
+    return next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
+
+
+def headers_of(error: RunsApiError) -> Mapping[str, str]:
+    """Return the headers that HTTP wants with the answer to an error."""
+    if isinstance(error, ServiceUnavailable):
+        return {'Retry-After': str(RETRY_AFTER)}
+    return error.headers if isinstance(error, HTTPError) else {}

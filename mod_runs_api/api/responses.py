@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from ..database.faults import log_fault
 from ..errors import RunsApiError
-from .errors import ERRORS
+from .errors import STATUSES, headers_of, status_of
 from .limits import rate_limit_error
 
 #: The headers of the platform's own API; and no answer is to be cached.
@@ -31,7 +31,7 @@ def json_response(body: dict[str, Any], status: int, headers: Mapping[str, str] 
 
 def from_error(error: RunsApiError) -> Response:
     """Return the response for an error of the package."""
-    return json_response(error.to_json(), error.status, error.headers)
+    return json_response(error.to_json(), status_of(error), headers_of(error))
 
 
 def from_exception(error: Exception) -> Response | HTTPException:
@@ -47,7 +47,8 @@ def from_exception(error: Exception) -> Response | HTTPException:
 def _from_http_exception(error: HTTPException) -> Response:
     """Return the response for a refusal of Werkzeug's, or of the platform's own hooks."""
     status = error.code or 500
-    code = next((cls.code for cls in ERRORS if cls.status == status), re.sub(r'\W+', '_', error.name).lower())
+    code = next((kind.code for kind, of_kind in STATUSES.items() if of_kind == status),
+                re.sub(r'\W+', '_', error.name).lower())
     headers = {name: value for name, value in error.get_headers()
                if name.lower() not in ('content-type', 'content-length')}
     return json_response({'code': code, 'message': f'{error.name}.', 'details': {}}, status, headers)
