@@ -111,3 +111,21 @@ def test_runs_that_vanish_between_two_transactions_are_no_error(calls, other, na
             if len(begun) < number:
                 break
     assert number > 2
+
+
+def test_a_retry_that_the_same_key_has_created_since_the_refusal_is_the_answer(retry, other, tests):
+    run_id = seed.run(tests, stages=seed.STARTED).id
+    db.session.commit()
+    made = []
+
+    def end_and_retry():
+        other.execute("INSERT INTO test_progress (test_id, status, timestamp, message) "
+                      f"VALUES ({run_id}, 'completed', '2026-12-03 12:00:00', '')")
+        made.append(retry(run_id, {'failed_only': True}, key='k'))
+
+    # The platform and the check of the token have a transaction each, and the retry is refused in the third.
+    with before_transaction(4, end_and_retry):
+        answer = retry(run_id, {'failed_only': True}, key='k')
+
+    assert (made[0].status_code, answer.json) == (202, made[0].json)
+    assert answer.headers['Idempotent-Replayed'] == 'true'

@@ -1,7 +1,5 @@
 """Retrying a run (docs/api.rst, "Retry a run")."""
 
-from functools import cache, partial
-
 from sqlalchemy import Connection
 
 from ..database.catalogue import read_catalogue
@@ -13,7 +11,7 @@ from ..domain.commit_status import CommitStatus
 from ..domain.retry import Retry, RetryOption, RetryRequest, RetryRules, digest_key
 from ..domain.run import Run
 from ..domain.sentences import counted
-from ..errors import KeyReused, RefusedByCheck
+from ..errors import KeyReused, Refusal
 from ..extension import ExtensionState
 from ..log import log
 from ..platform.models import User
@@ -48,8 +46,8 @@ def create_retry(state: ExtensionState, request: RetryRequest, policy: Policy) -
             if source is not None:
                 require_by_github(state, source)
         retry = state.transactions.run(_find_or_create, request, policy)
-    except RefusedByCheck:
-        # The reason may be the run that an earlier request with the same key has just created.
+    except Refusal:
+        # An earlier request with the same key may have created its run just now, which is no reason to refuse this one.
         earlier = state.transactions.run(find_earlier_retry, request)
         if earlier is None:
             raise
@@ -81,15 +79,15 @@ def _find_or_create(connection: Connection, request: RetryRequest, policy: Polic
 def _plan_retry(connection: Connection, request: RetryRequest, policy: Policy) -> tuple[Run, list[int]]:
     """Return the source and the tests of a retry. Raises :exc:`RunNotFound`, or :exc:`Refusal` if it is refused now."""
     source = find_run(connection, request.run_id)
-    # The rules may refuse the retry before a condition needs it.
-    read_progress = cache(partial(read_progress_of_attempts, connection, source.root_id))
+    conditions = [*policy.before, *policy.after]
+    progress = read_progress_of_attempts(connection, source.root_id) if conditions else {}
     for require in policy.before:
-        require(connection, source, read_progress())
+        require(connection, source, progress)
     option = _read_option(connection, policy.rules, source, request.failed_only)
     if option.refusal is not None:
         raise option.refusal
     for require in policy.after:
-        require(connection, source, read_progress())
+        require(connection, source, progress)
     return source, option.regression_test_ids
 
 

@@ -2,7 +2,6 @@
 
 import sys
 import time
-from dataclasses import replace
 from unittest import mock
 
 import pytest
@@ -15,11 +14,9 @@ from mod_test.models import TestStatus, TestType
 from support.changes import add_retries
 from support.github import ALICE, AUTHOR, COMMIT, OLD_COMMIT, PR, Build, GitHubError, RateLimitExceededException
 from support.histories import end
-from support.statements import record_statements
 
 from mod_runs_api import Unprocessable, retry_run
 from mod_runs_api.api.limits import KEY as LIMITER
-from mod_runs_api.extension import KEY
 
 NO_BUILD = ('There is no build of commit 5f2a9c0e for linux: it failed, waits for an approval, was not needed because '
             'no code had changed, or is gone. GitHub keeps builds for 90 days, and the platform looks at the newest '
@@ -82,18 +79,6 @@ def test_what_the_state_of_the_run_refuses_comes_first_and_nothing_is_asked(gith
 
     assert retry(running, {'failed_only': True}).json['details']['refusal'] == 'run_not_finished'
     assert github.asked == []
-
-
-def test_a_retry_that_the_rules_refuse_costs_no_statement_for_the_conditions(app, engine, make_run, retry):
-    queued = make_run(stages=())
-    state, counts = app.extensions[KEY], []
-    for checks in (True, False):
-        app.extensions[KEY] = replace(state, settings=replace(state.settings, checks=checks))
-        with record_statements(engine) as sent:
-            assert retry(queued, {'failed_only': True}) == 422
-        counts.append(len(sent))
-
-    assert counts[0] == counts[1]
 
 
 def test_the_tables_refuse_first_and_the_first_condition_before_the_second(github, make_run):
