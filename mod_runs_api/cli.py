@@ -157,7 +157,7 @@ def _to_row(step: Step) -> dict[str, Any]:
 
 
 CAUSE_COLUMNS: Columns = {
-    'CAUSE': itemgetter('cause'),
+    'KIND': itemgetter('kind'),
     'RUNS': itemgetter('count'),
     'MESSAGE': itemgetter('detail')}
 
@@ -169,16 +169,17 @@ def causes_command(last: int, as_json: bool) -> None:
     """
     Count the causes of the last N runs that have ended.
 
-    Prints the number of runs, of whole ones (with a result for every test), and of each cause. Then it prints each
-    message with its number, the most frequent first. It only reads, and works before the first retry.
+    Prints the number of all runs, of whole ones (with a result for every test), and of those with each cause. Then it
+    prints each message with its number, the most frequent first. It only reads, and works before the first retry.
     """
     counts = count_causes(extension_state().transactions, last)
-    details = [{'cause': cause.name, 'detail': cause.detail, 'count': count} for cause, count in counts.details]
     if as_json:
+        details = [{'cause': cause.name, 'detail': cause.detail, 'count': count} for cause, count in counts.details]
         print_json({'runs': counts.runs, 'whole': counts.whole, 'causes': counts.by_name, 'details': details})
     else:
-        totals = [('runs', counts.runs), ('whole', counts.whole), *counts.by_name.items()]
-        print_list([*({'cause': name, 'detail': None, 'count': count} for name, count in totals), *details],
+        totals = [('all', counts.runs), ('whole', counts.whole), *counts.by_name.items()]
+        print_list([*({'kind': name, 'count': count, 'detail': None} for name, count in totals),
+                    *({'kind': cause.name, 'count': count, 'detail': cause.detail} for cause, count in counts.details)],
                    CAUSE_COLUMNS)
 
 

@@ -106,10 +106,10 @@ def test_the_command_counts_the_causes_of_the_last_runs_that_ended(command, test
     assert (found['runs'], found['whole']) == (5, 1)
     assert found['causes'] == {'decision': 2, 'build': 0, 'code': 0, 'infrastructure': 2, 'unknown': 0}
     assert found['details'][0] == {'cause': 'infrastructure', 'detail': TIME_LIMIT, 'count': 2}
-    assert [(line['CAUSE'], line['RUNS']) for line in printed if line['MESSAGE'] == '-'] == [
-        ('runs', '4'), ('whole', '1'), ('decision', '1'), ('build', '0'), ('code', '0'), ('infrastructure', '2'),
+    assert [(line['KIND'], line['RUNS']) for line in printed if line['MESSAGE'] == '-'] == [
+        ('all', '4'), ('whole', '1'), ('decision', '1'), ('build', '0'), ('code', '0'), ('infrastructure', '2'),
         ('unknown', '0')]
-    assert [(line['CAUSE'], line['RUNS'], line['MESSAGE']) for line in printed if line['MESSAGE'] != '-'] == [
+    assert [(line['KIND'], line['RUNS'], line['MESSAGE']) for line in printed if line['MESSAGE'] != '-'] == [
         ('infrastructure', '2', TIME_LIMIT), ('decision', '1', 'Canceled by "admin"')]
     assert rows.snapshot() == before
 

@@ -64,14 +64,14 @@ class FailedTest(NamedTuple):
     run_id: int
 
     @property
-    def sentence(self) -> str:
-        """Say what stands against the success, without a capital and a full stop."""
+    def reason(self) -> str:
+        """Why the success is not posted, as a part of a sentence."""
         return f'test {self.regression_test_id} failed in run {self.run_id} of the same commit'
 
     @property
     def reposting(self) -> Reposting:
         """The decision about a success that the test stands against."""
-        return Reposting(why_not=f'Its status is not posted again: {self.sentence}.',
+        return Reposting(why_not=f'Its status is not posted again: {self.reason}.',
                          advice='A maintainer may write "/retry".')
 
 

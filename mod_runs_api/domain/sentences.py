@@ -84,10 +84,9 @@ def to_hint(tests: Collection[TestVerdict], ids: Collection[int], approved: Set[
     ]
     sentences = [f'{_some(found, ids)} {one if len(found) == 1 else several}' for found, one, several in kinds if found]
     unlikely = same | same_in_master
-    if unlikely:
-        # The last sentence is about one of these kinds.
-        sentences[-1] += f': running {"it" if len(unlikely) == 1 else "them"} again will hardly change that'
-    return f'{". ".join(sentences)}.' if sentences else None
+    # If there are some, the last sentence is about them.
+    advice = f': running {"it" if len(unlikely) == 1 else "them"} again will hardly change that' if unlikely else ''
+    return f'{". ".join(sentences)}{advice}.' if sentences else None
 
 
 def _some(tests: Collection[int], ids: Collection[int]) -> str:

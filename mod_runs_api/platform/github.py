@@ -60,7 +60,7 @@ def read_artifact_search() -> ArtifactSearch:
     return ArtifactSearch(names, MAX_ARTIFACTS_TO_SEARCH)
 
 
-@dataclass(frozen=True)
+@dataclass
 class GitHub:
     """
     GitHub with the platform's access, whose settings are read anew for each request.

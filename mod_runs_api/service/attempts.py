@@ -18,12 +18,12 @@ from ..domain.run import Run
 def read_attempts(connection: Connection, run: Run) -> Attempts:
     """Return the attempts of a run."""
     records = read_records(connection, [run.root_id])[run.root_id]
-    return read_tests_of_attempts(connection, run, records, read_progress(connection, list(records)))
+    return complete_attempts(connection, run, records, read_progress(connection, list(records)))
 
 
-def read_tests_of_attempts(connection: Connection, run: Run, records: Mapping[int, AttemptRecord],
-                           progress: Mapping[int, Progress]) -> Attempts:
-    """Return the attempts of a run, whose records and progress have been read."""
+def complete_attempts(connection: Connection, run: Run, records: Mapping[int, AttemptRecord],
+                      progress: Mapping[int, Progress]) -> Attempts:
+    """Return the attempts of a run whose records and progress have been read, with their tests."""
     catalogue = read_catalogue(connection)
     return Attempts(run, records, progress, read_tests(connection, list(records), catalogue), catalogue)
 

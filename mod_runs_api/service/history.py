@@ -12,13 +12,14 @@ from ..domain.author import LEFT_TO_MAINTAINERS, has_ended_recently
 from ..domain.causes import find_cancellation
 from ..domain.history import MAX_LISTED, PageNotes, RetryHistory
 from ..extension import ExtensionState
-from .attempts import read_tests_of_attempts
+from .attempts import complete_attempts
 from .author import count_usable_retries, find_author_hint
 from .verdict import judge_attempts
 
 
 def read_list_notes(connection: Connection, run_ids: Collection[int]) -> dict[int, int]:
     """Return what a list of runs says about retries: the source of each run that is one."""
+    # One statement, but pages call the service alone.
     return read_sources(connection, run_ids)
 
 
@@ -41,7 +42,7 @@ def read_page_notes(connection: Connection, state: ExtensionState, run_id: int, 
     retries_left = count_usable_retries(connection, state, run, progress) if is_told else 0
     if not is_retried and not retries_left:
         return PageNotes()
-    attempts = read_tests_of_attempts(connection, run, records, progress)
+    attempts = complete_attempts(connection, run, records, progress)
     verdict = judge_attempts(connection, attempts)
     history = None
     if is_retried:

@@ -83,7 +83,7 @@ def _plan_retries(connection: Connection, settings: Settings, candidates: Iterab
                 waiting.append(Step(candidate.run.id, 'waiting', refusal.message))
     standing_against = read_standing_against(
         connection, {retry.run.id: retry.regression_test_ids for retry in retries}, catalogue)
-    waiting += [Step(run_id, 'waiting', failed.sentence) for run_id, failed in standing_against.items()]
+    waiting += [Step(run_id, 'waiting', failed.reason) for run_id, failed in standing_against.items()]
     return [retry for retry in retries if retry.run.id not in standing_against], waiting
 
 
