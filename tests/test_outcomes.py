@@ -1,4 +1,4 @@
-"""The outcome of each test of a run, and which tests a retry runs (docs/api.rst, "Outcomes", "Which tests are run")."""
+"""The outcome of each test (docs/verdicts.rst, "Outcomes"), and which tests a retry runs (docs/api.rst)."""
 
 import pytest
 import seed

@@ -37,7 +37,8 @@ def test_each_route_of_the_table_is_a_rule_with_its_method_and_there_are_no_othe
 
 @EACH_ROUTE
 def test_the_docs_have_an_example_with_every_field(route):
-    commands = re.findall(r'^    \$ curl .*?\n\n(?=\S)', (ROOT / 'docs/api.rst').read_text(), re.MULTILINE | re.DOTALL)
+    text = ''.join((ROOT / page).read_text() for page in ('docs/api.rst', 'docs/verdicts.rst'))
+    commands = re.findall(r'^    \$ curl .*?\n\n(?=\S)', text, re.MULTILINE | re.DOTALL)
     url = re.compile(rf'/api/v1{route.path.replace("<run_id>", "[0-9]+")}\b')
 
     answers = [answer for command in commands if url.search(command) and ('POST' in command) == (route.method == 'POST')

@@ -1,4 +1,4 @@
-"""What all attempts together prove (docs/api.rst, "Verdicts"), by route and report."""
+"""What all attempts together prove (docs/verdicts.rst, "The verdict on each test"), by route and report."""
 
 import pytest
 import seed

@@ -1,5 +1,5 @@
 """
-The outcomes of a regression test in a run, and the evidence for them (docs/api.rst, "Outcomes").
+The outcomes of a regression test in a run, and the evidence for them (docs/verdicts.rst, "Outcomes").
 
 :func:`outcome_of` is the rule for a pass. A failed-only retry runs the tests of :func:`list_not_passed`, the attempts
 count the outcomes, and the verdict compares them.

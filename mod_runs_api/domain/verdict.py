@@ -1,4 +1,4 @@
-"""The verdicts of the attempts of a run on its tests (docs/api.rst, "Verdicts")."""
+"""The verdicts of the attempts of a run on its tests (docs/verdicts.rst, "The verdict on each test")."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -40,7 +40,7 @@ class AttemptOutcome(NamedTuple):
 
 @dataclass(frozen=True)
 class TestVerdict:
-    """The verdict of all attempts of a run together on one regression test (docs/api.rst, "Verdicts")."""
+    """The verdict of all attempts together on one regression test (docs/verdicts.rst, "The verdict on each test")."""
 
     regression_test_id: int
     command: str
@@ -55,7 +55,7 @@ class TestVerdict:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The verdicts of all attempts of a run together (docs/api.rst, "Verdicts")."""
+    """The verdicts of all attempts of a run together (docs/verdicts.rst, "The verdict on each test")."""
 
     run_id: int
     #: The root run of the attempts. It may have been deleted.

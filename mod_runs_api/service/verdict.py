@@ -1,4 +1,4 @@
-"""Reading the verdicts of the attempts of a run (docs/api.rst, "Verdicts")."""
+"""Reading the verdicts of the attempts of a run (docs/verdicts.rst, "The verdict on each test")."""
 
 from collections.abc import Mapping, Sequence
 

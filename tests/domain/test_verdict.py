@@ -1,4 +1,4 @@
-"""What attempts prove about a test: the table of docs/api.rst, "Verdicts", row by row."""
+"""What attempts prove about a test: the table of docs/verdicts.rst, "The verdict on each test", row by row."""
 
 from dataclasses import replace
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Where the platform counts results otherwise, on its own page and in its API (docs/api.rst, "Outcomes")."""
+"""Where the platform counts results otherwise, on its own page and in its API (docs/verdicts.rst, "Outcomes")."""
 
 import re
 from typing import NamedTuple

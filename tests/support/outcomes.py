@@ -1,4 +1,4 @@
-"""Regression tests that came out in every way, as rows of one run (docs/api.rst, "Outcomes")."""
+"""Regression tests that came out in every way, as rows of one run (docs/verdicts.rst, "Outcomes")."""
 
 from dataclasses import replace
 
