@@ -2,9 +2,13 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 from limits import parse_many
+from limits.storage import RedisClusterStorage, storage_from_string
+from limits.strategies import FixedWindowRateLimiter
 
 from .domain.retry import RetryRules
 from .errors import MountError
@@ -12,6 +16,10 @@ from .platform.models import Role
 
 #: Returns the value of a setting, from its name and the value in ``app.config``. Raises :exc:`MountError`.
 Reader = Callable[[str, Any], Any]
+
+#: How near a name must be to that of a setting to be refused as a misspelling of it, in the measure of difflib. No
+#: setting of the platform, Flask or Flask's extensions is as near.
+NEAR = 0.9
 
 
 def _join(names: Iterable[str]) -> str:
@@ -26,10 +34,24 @@ def _read_limit(name: str, limit: Any) -> str:
     return cast(str, limit)
 
 
-def _read_uri(name: str, uri: Any) -> str:
-    if not isinstance(uri, str) or not uri:
-        raise MountError(f'{name} must be a URI, not {uri!r}.')
-    return uri
+def _read_storage_uri(name: str, uri: Any) -> str:
+    try:
+        scheme = urlsplit(uri).scheme
+        # The storage of a cluster connects when it is built. So build another that has the same client.
+        to_build = f'{scheme.partition("+")[0]}://' if scheme in RedisClusterStorage.STORAGE_SCHEME else uri
+        FixedWindowRateLimiter(storage_from_string(to_build, **storage_options(to_build)))
+    except Exception as error:  # The storages raise errors of many kinds, an AssertionError too.
+        # Neither the URI nor the message of the error: there may be a password in them.
+        raise MountError(f'{name} names no storage that can be used ({type(error).__name__}): it is no valid URI, '
+                         'Flask-Limiter does not know its scheme, or its client is not installed. The client for '
+                         '"redis://" is the package redis ("pip install redis").') from None
+    return cast(str, uri)
+
+
+def storage_options(uri: str) -> dict[str, str | int]:
+    """Return the options of the storage with a URI in which requests are counted."""
+    # A frozen Redis must not keep people waiting.
+    return {'socket_timeout': 1, 'socket_connect_timeout': 1} if uri.startswith('redis') else {}
 
 
 def _read_roles(name: str, roles: Any) -> frozenset[str]:
@@ -87,7 +109,8 @@ class Settings:
     rate_limit: str = _setting('RUNS_API_RATE_LIMIT', '120 per minute', _read_limit)
     read_rate_limit: str = _setting('RUNS_API_READ_RATE_LIMIT', '120 per minute', _read_limit)
     #: Where they are counted. There may be a password in it.
-    rate_limit_storage_uri: str = _setting('RUNS_API_RATE_LIMIT_STORAGE_URI', 'memory://', _read_uri, repr=False)
+    rate_limit_storage_uri: str = _setting('RUNS_API_RATE_LIMIT_STORAGE_URI', 'memory://', _read_storage_uri,
+                                           repr=False)
     retry_roles: frozenset[str] = _setting('RUNS_API_RETRY_ROLES', ['admin', 'tester', 'contributor'], _read_roles)
     #: Whether a retry leaves out tests that are inactive now. Otherwise it is refused.
     drop_inactive_tests: bool = _setting('RUNS_API_INACTIVE_TESTS', 'reject', _read_inactive_tests)
@@ -115,11 +138,13 @@ SETTINGS: Mapping[str, Setting] = {
 
 def read_settings(config: Mapping[str, Any]) -> Settings:
     """Return the settings of an application. Raises :exc:`MountError` if one has a value that it cannot have."""
-    # A misspelt name would silently leave the default in force: no conditions, and everybody's roles.
     known = {setting.name for setting in SETTINGS.values()}
-    unknown = {name for name in config if name.startswith('RUNS_API_')} - known
-    if unknown:
-        raise MountError(f'There is no setting {_join(unknown)}.')
+    for name in sorted(config.keys() - known):
+        # A misspelt name would silently leave the default in force: no conditions, and everybody's roles. The platform
+        # drops names in lower case, so only the check of config.py sees them.
+        meant = get_close_matches(name.upper(), known, n=1, cutoff=NEAR)
+        if meant or 'RUNS_API_' in name:
+            raise MountError(f'There is no setting {name}.' + ''.join(f' Its name is {other}.' for other in meant))
     values = {field_name: setting.read(setting.name, config.get(setting.name, setting.default))
               for field_name, setting in SETTINGS.items()}
     return Settings(**values)

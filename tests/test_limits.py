@@ -129,12 +129,9 @@ def test_the_routes_of_the_platform_are_neither_counted_nor_limited(client):
         assert client.get('/nowhere').status_code == 404
 
 
-@pytest.mark.parametrize('uri', [
-    'redsi://user:hunter2@host', 'redis://user:hunter2/@host', 'redis+cluster://:hunter2@127.0.0.1:1',
-    'async+memory://:hunter2@'])
-def test_a_storage_that_cannot_be_used_is_a_mount_error_that_does_not_show_its_password(uri):
-    with pytest.raises(MountError, match='RUNS_API_RATE_LIMIT_STORAGE_URI') as raised:
-        create_app(RUNS_API_RATE_LIMIT_STORAGE_URI=uri)
+def test_a_cluster_that_is_away_is_a_mount_error_that_does_not_show_its_password():
+    with pytest.raises(MountError, match='RUNS_API_RATE_LIMIT_STORAGE_URI .* cannot be reached') as raised:
+        create_app(RUNS_API_RATE_LIMIT_STORAGE_URI='redis+cluster://:hunter2@127.0.0.1:1')
 
     assert 'hunter2' not in str(raised.value)
     assert raised.value.__cause__ is None and raised.value.__suppress_context__

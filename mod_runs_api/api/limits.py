@@ -10,7 +10,7 @@ from limits import RateLimitItemPerMinute
 
 from ..errors import MountError
 from ..extension import is_api_request
-from ..settings import Settings
+from ..settings import Settings, storage_options
 from .auth import rate_limit_key, requester
 from .errors import RateLimited
 
@@ -21,14 +21,12 @@ PREVIEWS_THAT_ASK = RateLimitItemPerMinute(5)
 
 
 def create_limiter(app: Flask, settings: Settings) -> Limiter:
-    """Return a limiter that is set up in an application. Raises :exc:`MountError` if its storage cannot be used."""
+    """Return a limiter that is set up in an application. Raises :exc:`MountError` if its cluster is away."""
     limiter = Limiter(
         rate_limit_key,
         strategy='fixed-window',
         storage_uri=settings.rate_limit_storage_uri,
-        # A frozen Redis must not keep people waiting.
-        storage_options=({'socket_timeout': 1, 'socket_connect_timeout': 1}
-                         if settings.rate_limit_storage_uri.startswith('redis') else {}),
+        storage_options=storage_options(settings.rate_limit_storage_uri),
         # Without the storage each process counts for itself, and a request that cannot be counted is let through.
         in_memory_fallback_enabled=True,
         swallow_errors=True,
@@ -37,11 +35,10 @@ def create_limiter(app: Flask, settings: Settings) -> Limiter:
     limiter.request_filter(lambda: not is_api_request())
     try:
         limiter.init_app(app)
-    except Exception as error:  # The storages raise errors of many kinds, an AssertionError too.
+    except Exception as error:  # The settings are checked, but a cluster of Redis is connected to only here.
         # Neither the URI nor the message of the error: there may be a password in them.
-        raise MountError(f'RUNS_API_RATE_LIMIT_STORAGE_URI names no storage that can be used ({type(error).__name__}): '
-                         'it is no valid URI, it is unknown to Flask-Limiter, its client library is not installed, or '
-                         'it is a cluster that is away.') from None
+        raise MountError('RUNS_API_RATE_LIMIT_STORAGE_URI names a cluster that cannot be reached '
+                         f'({type(error).__name__}).') from None
     app.extensions[KEY] = limiter
     return limiter
 
