@@ -14,9 +14,9 @@ from .database.transactions import Transactions
 from .errors import MountError, RunsApiError
 from .extension import KEY, ExtensionState, is_api_request
 from .github.report import retry_report
-from .platform.ends import listen_for_completed_runs
 from .platform.github import GitHub, read_artifact_search
 from .platform.runtime import require_platform
+from .platform.sessions import listen_to_sessions
 from .service.carry_over import complete_runs
 from .settings import read_settings
 from .web import pages
@@ -64,7 +64,7 @@ def create_blueprint(name: str = 'runs_api') -> Blueprint:
             setup.add_url_rule(route.path, route.view.__name__, limit(create_view_function(route)),
                                methods=[route.method])
             _require_own_route(app, state.endpoint(route.view.__name__), route.method)
-        listen_for_completed_runs(complete_runs)
+        listen_to_sessions(complete_runs)
         app.jinja_env.globals['runs_api'] = {**pages.GLOBALS, 'retry_report': retry_report}
 
     blueprint.record(on_register)

@@ -1,4 +1,4 @@
-"""The package listens to the platform's sessions for runs that complete (platform/ends.py)."""
+"""The package listens to the platform's sessions for runs that complete (platform/sessions.py)."""
 
 import pytest
 from application import create_app, dispose

@@ -10,7 +10,7 @@ import seed
 from database import db
 from mod_auth.models import User
 from mod_test.models import Test, TestStatus
-from sqlalchemy import select
+from sqlalchemy import insert, select, update
 from support.changes import add_retries
 from support.entry_points import CALLS, SILENT, EntryPoints
 from support.github import AUTHOR, SETTINGS
@@ -85,9 +85,18 @@ def test_the_work_of_a_plan_of_the_sweep_grows_with_the_attempts_and_not_with_pa
 # How many connections
 
 
-@pytest.mark.parametrize('settings', [{
+def flush_a_row():
+    """Add a row, and flush it."""
+    db.session.add(User(name='new', password=''))
+    db.session.flush()
+
+
+ONE_CONNECTION = pytest.mark.parametrize('settings', [{
     'SQLALCHEMY_ENGINE_OPTIONS': {'pool_size': 1, 'max_overflow': 0, 'pool_timeout': 0.1},
-    **SETTINGS, 'RUNS_API_CHECKS': True}])
+    **SETTINGS, 'RUNS_API_CHECKS': True}], ids=['one connection'])
+
+
+@ONE_CONNECTION
 def test_each_request_each_page_and_an_end_need_one_connection(
         retry, attempts, verdict, visitor, token, run_id, github):
     github.open_pull(7, 'c0ffee', AUTHOR)
@@ -108,6 +117,17 @@ def test_each_request_each_page_and_an_end_need_one_connection(
     assert attempts(run_id).json['data'][2]['carried_over'] == 3
 
 
+@ONE_CONNECTION
+def test_a_request_needs_one_connection_after_a_hook_that_has_committed(app, retry, run_id):
+    @app.before_request
+    def write_and_read():
+        flush_a_row()
+        db.session.commit()
+        db.session.scalars(select(User)).all()
+
+    assert retry(run_id) == 202
+
+
 def test_what_a_hook_has_pending_stays_pending_in_a_request_for_a_retry(app, retry, run_id):
     still_pending: list[list[int]] = []
 
@@ -123,6 +143,36 @@ def test_what_a_hook_has_pending_stays_pending_in_a_request_for_a_retry(app, ret
 
     assert retry(run_id) == 202
     assert still_pending == [[1, 1]]
+
+
+@pytest.mark.parametrize('write', [
+    flush_a_row,
+    lambda: db.session.execute(insert(User).values(name='new', password='')),
+    lambda: db.session.execute(update(User).where(User.name == 'olga').values(name='new')),
+    lambda: db.session.query(User).where(User.name == 'olga').update({'name': 'new'})],
+    ids=['flush', 'insert', 'update', 'query'])
+def test_what_a_hook_has_written_is_kept_in_a_request_of_the_package(app, rows, preview, run_id, write):
+    @app.before_request
+    def write_a_row():
+        write()
+
+    @app.after_request
+    def commit(response):
+        db.session.commit()
+        return response
+
+    assert preview(run_id) == 200
+    assert 'new' in rows.values('user', 'name')
+
+
+def test_a_call_in_process_leaves_the_transaction_of_its_caller_open(run_id):
+    session = db.session()
+    session.get_one(Test, run_id)
+    transaction = session.get_transaction()
+
+    retry_run(run_id)
+
+    assert session.get_transaction() is transaction is not None
 
 
 def test_what_a_caller_in_process_has_pending_is_neither_committed_nor_lost(run_id):

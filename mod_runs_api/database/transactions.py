@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from ..errors import StaleRead
 from ..platform.models import Test
 from ..platform.runtime import PlatformSession, platform_session
+from ..platform.sessions import has_changes
 from .faults import log_fault, may_succeed_at_once
 
 P = ParamSpec('P')
@@ -82,7 +83,9 @@ class Transactions:
 
     def _give_connection_back(self) -> None:
         """Have the platform's session give back the connection of a request of the package's own."""
-        # A request that waits for a second connection while it holds one may wait for ever: the others do the same.
+        # A request that waits for a second connection while it holds one may wait for ever: the others do the same. It
+        # keeps the first one only if a hook of the platform has changed something. Then a retry may wait for the locks
+        # of its own request: for that of a row to which it refers, and with SQLite always.
         session = self.get_session()
-        if self.is_own_request() and not (session.new or session.dirty or session.deleted):
+        if self.is_own_request() and not has_changes(session):
             session.rollback()

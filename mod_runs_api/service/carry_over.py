@@ -4,8 +4,8 @@ The end of a failed-only retry (docs/how-it-works.rst, "Results are carried over
 The platform takes the newest completed run for the state of the whole commit. Therefore, when a failed-only retry
 completes, every active test that it did not run itself gets the last result of another attempt, by INSERT only.
 
-``platform/ends.py`` tells when a session of the platform has committed a ``completed`` row. The package carries over
-before ``commit()`` returns, in its own transaction, because a deadlock in the platform's would undo its row.
+``platform/sessions.py`` tells when a session of the platform has committed a ``completed`` row. The package carries
+over before ``commit()`` returns, in its own transaction, because a deadlock in the platform's would undo its row.
 
 * On failure the end of the run stands, and the log says so. The next sweep finds the run, up to two days after its
   end. It also finds runs whose process was killed in between, and runs whose end was written in plain SQL.
