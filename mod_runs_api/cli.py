@@ -11,7 +11,7 @@ from typing import Any
 import click
 from flask.cli import with_appcontext
 
-from .api.schemas import PreviewSchema
+from .api.schemas import RetryPreviewSchema
 from .database.faults import log_fault
 from .domain.preview import Preview
 from .domain.sentences import counted
@@ -96,7 +96,7 @@ def _print_preview(preview: Preview, failed_only: bool, as_json: bool) -> None:
     """Print the tests of a retry, as JSON both kinds. Fails as the retry would."""
     option = preview.failed_only if failed_only else preview.all
     if as_json:
-        print_json(PreviewSchema().dump(preview))
+        print_json(RetryPreviewSchema().dump(preview))
         if option.refusal:
             raise SystemExit(EXIT_CODES[option.refusal.code])
     elif option.refusal:

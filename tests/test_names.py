@@ -16,7 +16,7 @@ import mod_runs_api
 from mod_runs_api import MountError, Refusal, RunsApiError, cli, in_process
 from mod_runs_api.api.errors import STATUSES
 from mod_runs_api.api.routes import ROUTES
-from mod_runs_api.api.schemas import AttemptSchema
+from mod_runs_api.api.schemas import RunAttemptSchema
 from mod_runs_api.domain import causes
 from mod_runs_api.domain.progress import TIME_LIMIT
 from mod_runs_api.github import CommentOutcome
@@ -58,7 +58,7 @@ def test_the_docs_explain_each_field_of_an_attempt():
     assert section
     terms = re.findall(r'^``\w+``(?:, ``\w+``)*$', section[1], re.MULTILINE)
 
-    assert sorted(name for term in terms for name in read_literals(term)) == sorted(AttemptSchema().fields)
+    assert sorted(name for term in terms for name in read_literals(term)) == sorted(RunAttemptSchema().fields)
 
 
 @pytest.mark.parametrize('result', [CommentOutcome, *filter(is_dataclass, vars(mod_runs_api).values())])

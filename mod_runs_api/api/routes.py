@@ -44,10 +44,10 @@ class Route:
 ROUTES = (
     Route('POST', '/runs/<run_id>/retry', 'runs:write', views.retry, schemas.RetryResultSchema,
           status=202, needs_retry_role=True),
-    Route('GET', '/runs/<run_id>/retry', 'runs:read', views.preview, schemas.PreviewSchema),
-    Route('GET', '/runs/<run_id>/retries', 'runs:read', views.attempts, schemas.AttemptsSchema,
+    Route('GET', '/runs/<run_id>/retry', 'runs:read', views.preview, schemas.RetryPreviewSchema),
+    Route('GET', '/runs/<run_id>/retries', 'runs:read', views.attempts, schemas.RunAttemptsSchema,
           arguments=schemas.PageArgsSchema),
-    Route('GET', '/runs/<run_id>/verdict', 'results:read', views.verdicts, schemas.VerdictSchema,
+    Route('GET', '/runs/<run_id>/verdict', 'results:read', views.verdicts, schemas.RunVerdictSchema,
           arguments=schemas.VerdictArgsSchema),
 )
 

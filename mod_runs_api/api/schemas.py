@@ -57,7 +57,7 @@ Message = partial(fields.String, required=True, validate=validate.Length(max=MAX
 STATUSES = get_args(RunStatus)
 
 
-class ErrorSchema(Schema):
+class ErrorResponseSchema(Schema):
     """An error."""
 
     code: Field = fields.String(required=True, validate=validate.Length(max=100))
@@ -81,22 +81,22 @@ class RetryOptionSchema(Schema):
     test_count: Field = Count()
     regression_test_ids: Field = Listed(Id())
     inactive_ids: Field = Listed(Id())
-    refusal: Field = Nested(ErrorSchema, allow_none=True)
+    refusal: Field = Nested(ErrorResponseSchema, allow_none=True)
 
 
-class FailedOnlyOptionSchema(RetryOptionSchema):
+class RetryFailedOnlyOptionSchema(RetryOptionSchema):
     """A retry of the tests that did not pass."""
 
     hint: Field = Text(allow_none=True)
 
 
-class PreviewSchema(Schema):
+class RetryPreviewSchema(Schema):
     """A retry as it would be now."""
 
     run_id: Field = Id()
     status: Field = word(STATUSES)
     all: Field = Nested(RetryOptionSchema)
-    failed_only: Field = Nested(FailedOnlyOptionSchema)
+    failed_only: Field = Nested(RetryFailedOnlyOptionSchema)
 
 
 class PageArgsSchema(Schema):
@@ -111,7 +111,7 @@ class PageArgsSchema(Schema):
     offset: Field = QueryInteger(load_default=0, validate=validate.Range(0, MAX_ID))
 
 
-class PaginationSchema(Schema):
+class RetryPaginationSchema(Schema):
     """The part of a list that is answered."""
 
     limit: Field = Count()
@@ -127,7 +127,7 @@ class OtherBuildSchema(Schema):
     results: Field = Count()
 
 
-class AttemptSchema(Schema):
+class RunAttemptSchema(Schema):
     """One run among the attempts."""
 
     run_id: Field = Id()
@@ -158,7 +158,7 @@ class AttemptSchema(Schema):
         return value if value is None or not inner else getattr(value, inner)
 
 
-class AttemptsMetaSchema(Schema):
+class RunAttemptsMetaSchema(Schema):
     """The requested run, the root run of its attempts, and the attempt whose results stand for it."""
 
     run_id: Field = Id()
@@ -166,12 +166,12 @@ class AttemptsMetaSchema(Schema):
     decisive_run_id: Field = Id()
 
 
-class AttemptsSchema(Schema):
+class RunAttemptsSchema(Schema):
     """A page of the attempts of a run."""
 
-    data: Field = Listed(fields.Nested(AttemptSchema))
-    pagination: Field = Nested(PaginationSchema)
-    meta: Field = Nested(AttemptsMetaSchema)
+    data: Field = Listed(fields.Nested(RunAttemptSchema))
+    pagination: Field = Nested(RetryPaginationSchema)
+    meta: Field = Nested(RunAttemptsMetaSchema)
 
 
 class VerdictArgsSchema(PageArgsSchema):
@@ -180,7 +180,7 @@ class VerdictArgsSchema(PageArgsSchema):
     verdict: Field = fields.List(fields.String(), validate=validate.ContainsOnly(VERDICTS))
 
 
-class OutcomeSchema(Schema):
+class AttemptOutcomeSchema(Schema):
     """The outcome of a test in one attempt."""
 
     run_id: Field = Id()
@@ -195,27 +195,27 @@ class TestVerdictSchema(Schema):
     command: Field = Text()
     verdict: Field = word(VERDICTS)
     latest: Field = word(RAN, allow_none=True)
-    attempts: Field = Listed(fields.Nested(OutcomeSchema))
+    attempts: Field = Listed(fields.Nested(AttemptOutcomeSchema))
 
 
-class CountsSchema(Schema.from_dict({verdict: Count() for verdict in VERDICTS})):  # type: ignore[misc]
+class VerdictCountsSchema(Schema.from_dict({verdict: Count() for verdict in VERDICTS})):  # type: ignore[misc]
     """The number of tests with each verdict."""
 
 
-class VerdictMetaSchema(Schema):
+class RunVerdictMetaSchema(Schema):
     """The verdict on the commit."""
 
     run_id: Field = Id()
     root_run_id: Field = Id()
     attempts: Field = Listed(Id())
     overall: Field = word(get_args(Overall))
-    counts: Field = Nested(CountsSchema)
+    counts: Field = Nested(VerdictCountsSchema)
     sentence: Field = Text(allow_none=True)
 
 
-class VerdictSchema(Schema):
+class RunVerdictSchema(Schema):
     """A page of the verdicts on the tests of a run."""
 
     data: Field = Listed(fields.Nested(TestVerdictSchema))
-    pagination: Field = Nested(PaginationSchema)
-    meta: Field = Nested(VerdictMetaSchema)
+    pagination: Field = Nested(RetryPaginationSchema)
+    meta: Field = Nested(RunVerdictMetaSchema)
