@@ -24,17 +24,12 @@ DIGESTS = {name: sha256(Path(__file__).with_name('static').joinpath(name).read_b
 
 
 def retry_url(test: Any) -> str | None:
-    """Return the address of a run's preview and retry; None if the visitor may not retry it."""
+    """Return the address of a run's preview and retry; None if the visitor may not retry it, and has no button."""
     state = extension_state()
     user = logged_in_user()
     if user is None or not state.settings.retry_rules.allow(user):
         return None
     return url_for(state.endpoint('retry'), run_id=test.id)
-
-
-def anybody_may_retry() -> bool:
-    """Return whether any role may retry. Otherwise the platform's list offers its own restart."""
-    return bool(extension_state().settings.retry_roles)
 
 
 def csrf_token() -> str:
@@ -83,7 +78,6 @@ def asset_url(filename: str) -> str:
 
 #: ``runs_api`` in the macros.
 GLOBALS: dict[str, Any] = {
-    'anybody_may_retry': anybody_may_retry,
     'asset_url': asset_url,
     'csrf_token': csrf_token,
     'first_use_on_page': first_use_on_page,
