@@ -14,7 +14,7 @@ __all__ = ['page', 'red']
 @pytest.fixture(scope='session')
 def telling(telling):
     """A copy of the platform on which every retry must meet the conditions."""
-    return copy(telling, 'conditions', mounted=False, config='RUNS_API_CHECKS = True\n')
+    return copy(telling, 'conditions', config='RUNS_API_CHECKS = True\n')
 
 
 def test_the_run_of_an_earlier_request_is_named_and_opened_by_the_same_press(story, page, red):

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -32,6 +31,16 @@ DATABASE_URI = os.environ['PLATFORM_DATABASE_URI']
 INSTALL_FOLDER = os.path.dirname(os.path.abspath(__file__))
 SAMPLE_REPOSITORY = os.path.join(INSTALL_FOLDER, 'samples')
 GITHUB_TOKEN = GITHUB_CI_KEY = HMAC_KEY = {KEY!r}
+"""
+
+#: The settings of the stories: those of the commits, but for the package's own defaults of three, and fewer retries.
+SETTINGS = """
+RUNS_API_RATE_LIMIT = '120 per minute'
+RUNS_API_CHECKS = False
+RUNS_API_INACTIVE_TESTS = 'reject'
+RUNS_API_PENDING_STATUS = True
+RUNS_API_AUTOMATIC_RETRIES = 1
+RUNS_API_AUTHOR_RETRIES = 2
 """
 
 
@@ -62,17 +71,16 @@ def named(variable, meaning):
 
 @dataclass(frozen=True)
 class Platform:
-    """A copy of the platform, ready to run; ``packages`` is a folder with the package and nothing else in it."""
+    """A copy of the platform, ready to run."""
 
     path: Path
-    packages: Path
 
     def environment(self, database):
         """Give the environment of a process that runs the platform on a database."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(('GIT_', 'FLASK_', 'PYTHON'))}
         kept.pop('TESTING', None)
         return {**kept, 'PLATFORM_DATABASE_URI': database,
-                'PYTHONPATH': os.pathsep.join(map(str, [self.path, self.packages, ROOT / 'tests']))}
+                'PYTHONPATH': os.pathsep.join(map(str, [self.path, ROOT / 'tests']))}
 
     def run(self, *arguments, database, sent='', seconds=120):
         """Run Python with some arguments in the copy, and wait for it."""
@@ -89,13 +97,20 @@ class Platform:
                                '-c', 'commit.gpgsign=false', *arguments], cwd=self.path, env=self.environment(''),
                               stdout=subprocess.PIPE, check=True, text=True, timeout=120).stdout
 
-    def apply(self, *names):
-        """Apply some of the patches that the docs offer to the copy."""
-        self.git('apply', *(str(PATCHES[name]) for name in names))
-
     def commit(self, *mails):
         """Have git apply some mails to the copy, each as a commit."""
         self.git('am', '--quiet', '--keep-non-patch', *map(str, mails))
+
+    def add_folder(self):
+        """Copy the package into the copy, beside the platform's own modules."""
+        shutil.copytree(ROOT / 'mod_runs_api', self.path / 'mod_runs_api', ignore=LEFT_OUT)
+
+    def commit_with_folder(self, *mails):
+        """Commit the folder of the package, and then the mails, as docs/adopt.rst does."""
+        self.add_folder()
+        self.git('add', 'mod_runs_api')
+        self.git('commit', '--quiet', '--message', 'The folder')
+        self.commit(*mails)
 
     def inside(self, name, database, /, **arguments):
         """Call a function of ``inside.py`` in a process of its own, and return what it returned."""
@@ -107,13 +122,7 @@ class Platform:
 
 def prepare(checkout, folder):
     """Copy a checkout to an empty folder, without the mount, and give the copy what the platform needs to start."""
-    packages = folder / 'packages'
-    # Found, not imported, because it can be imported beside the platform only.
-    package = find_spec('mod_runs_api')
-    assert package is not None and package.origin is not None
-    shutil.copytree(Path(package.origin).parent, packages / 'mod_runs_api', ignore=LEFT_OUT)
-
-    platform = Platform(folder / 'unmounted', packages)
+    platform = Platform(folder / 'unmounted')
     shutil.copytree(checkout, platform.path, ignore=LEFT_OUT)
     (platform.path / 'config.py').write_text(CONFIG)
     (platform.path / 'service-account.json').write_text(json.dumps(service_account()))
@@ -123,13 +132,17 @@ def prepare(checkout, folder):
     platform.git('init', '--quiet')
     platform.git('add', '--all')
     platform.git('commit', '--quiet', '--message', 'The platform')
+    # Where the pages have a clone of this repository.
+    (folder / 'mod_runs_api').symlink_to(ROOT)
     return platform
 
 
-def copy(platform, name, *, mounted, config=''):
-    """Copy a prepared platform to a folder beside it, with the mount if asked to, and with further code."""
-    made = Platform(platform.path.with_name(name), platform.packages)
+def copy(platform, name, *, mounted=False, config=''):
+    """Copy a prepared platform to a folder beside it, with a bare mount if asked to, and with further settings."""
+    made = Platform(platform.path.with_name(name))
     shutil.copytree(platform.path, made.path)
+    if mounted:
+        made.add_folder()
     for file, code in (('run.py', MOUNT * mounted), ('config.py', config)):
         with open(made.path / file, 'a') as opened:
             opened.write(code)
@@ -137,10 +150,9 @@ def copy(platform, name, *, mounted, config=''):
 
 
 def copy_for_stories(platform, mails):
-    """Copy a prepared platform, with some mails, and with the settings that need them."""
-    settings = 'RUNS_API_AUTOMATIC_RETRIES = 1\nRUNS_API_AUTHOR_RETRIES = 2\nRUNS_API_PENDING_STATUS = True\n'
-    made = copy(platform, 'stories', mounted=False, config=settings)
-    made.git('apply', *map(str, mails))
+    """Copy a prepared platform, with some mails, and with all settings that the stories need."""
+    made = copy(platform, 'stories', config=SETTINGS)
+    made.commit_with_folder(*mails)
     # What the platform hands to its machines with Windows.
     (made.path / 'install' / 'ci-vm' / 'ci-windows' / 'rclone.conf').touch()
     return made

@@ -72,7 +72,7 @@ def test_the_commands_print_what_the_page_shows_and_write_no_row(unmounted):
     assert [command.split()[4] for command, _ in shown] == ['causes', 'sweep']
     rights, = re.findall(r'GRANT (.+) ON evening', section(*TRIAL))
     assert rights == 'SELECT, CREATE'
-    platform = copy(unmounted, 'evening', mounted=False)
+    platform = copy(unmounted, 'evening')
 
     with fresh_database(named_server()) as database, database.for_account(rights) as account:
         unmounted.inside('create_tables', database.uri)

@@ -1,5 +1,6 @@
 """What the mount adds to the real platform's own requests (docs/how-it-works.rst), and the settings before it."""
 
+import json
 import re
 import subprocess
 
@@ -7,7 +8,7 @@ import pytest
 from sqlalchemy import text
 from support.documents import ROOT
 
-from .checkout import PATCHES, copy
+from .checkout import PATCHES, SETTINGS, copy
 from .documented import command, literal_block
 from .protocol import CRASH, running
 
@@ -63,7 +64,7 @@ def import_alone(platform, module):
 def test_no_import_runs_in_a_circle_whichever_module_comes_first(telling, imports_at_the_top):
     platform = telling
     if imports_at_the_top:
-        platform = copy(telling, 'imports-at-the-top', mounted=False)
+        platform = copy(telling, 'imports-at-the-top')
         controllers = platform.path / 'mod_ci' / 'controllers.py'
         controllers.write_text(controllers.read_text().replace(
             '\nfrom lxml import etree\n', '\nfrom lxml import etree\nfrom mod_runs_api import retry_run\n'
@@ -83,8 +84,8 @@ def test_a_platform_without_a_model_is_refused_by_an_error_that_names_it(unmount
 
 
 def test_a_route_that_the_platforms_api_gets_one_day_is_refused_by_the_mail_of_the_mount(unmounted):
-    platform = copy(unmounted, 'with-the-mail', mounted=False)
-    platform.commit(PATCHES['mount'])
+    platform = copy(unmounted, 'with-the-mail')
+    platform.commit_with_folder(PATCHES['mount'])
     module = platform.path / 'mod_api' / 'routes' / 'runs.py'
     source = module.read_text()
     listed = platform.flask('routes', database='sqlite://').stdout
@@ -119,9 +120,9 @@ def test_a_platform_without_a_name_that_the_package_reads_does_not_start(unmount
     ("RUNS_API_RETRY_ROLES = ['admin', 'testr']",
      "RUNS_API_RETRY_ROLES: there is no role 'testr'. The roles are admin, contributor, tester, user.")])
 def test_the_documented_settings_can_be_checked_before_the_mount_is_merged(unmounted, added, error):
-    documented = ''.join(literal_block('docs/settings.rst', start) for start in (
-        '# As many as the platform', '# A retry says at once'))
-    platform = copy(unmounted, f'settings-{added}', mounted=False, config=f'{documented}{added}\n')
+    documented = literal_block('docs/operations.rst', 'RUNS_API_RETRY_ROLES = []')
+    platform = copy(unmounted, f'settings-{added}', config=f'{documented}{added}\n')
+    platform.add_folder()
 
     check = command('docs/settings.rst', "python3 -c 'import config;")
     checked = subprocess.run(['bash', '-c', check], cwd=platform.path, env=platform.environment('sqlite://'),
@@ -129,6 +130,43 @@ def test_the_documented_settings_can_be_checked_before_the_mount_is_merged(unmou
 
     assert (checked.returncode == 0, checked.stdout) == (not error, '')
     assert f'MountError: {error}' in checked.stderr if error else checked.stderr == ''
+
+
+def read_settings(platform):
+    """Return the settings of a copy that ``run.py`` may set, or the last line of an error."""
+    done = platform.run('-c', (
+        "import json; from run import app; settings = app.extensions['mod_runs_api'].settings; print(json.dumps(["
+        'settings.rate_limit, settings.checks, settings.drop_inactive_tests, settings.pending_status, '
+        'settings.automatic_retries]))'), database='sqlite://')
+    return done.stderr.strip().rpartition('\n')[2] if done.returncode else json.loads(done.stdout)
+
+
+def test_the_commits_bring_their_settings_and_config_wins(unmounted):
+    in_production = ['20 per minute', True, True]
+    platform = copy(unmounted, 'settings-of-the-mount')
+    platform.commit_with_folder(PATCHES['mount'])
+    assert read_settings(platform) == [*in_production, False, 0]
+    platform.commit(PATCHES['automatic'])
+    assert read_settings(platform) == [*in_production, True, 2]
+
+    assert read_settings(copy(platform, 'settings-of-the-stories', config=SETTINGS)) == [
+        '120 per minute', False, False, True, 1]
+    switched_off = literal_block('docs/operations.rst', 'RUNS_API_RETRY_ROLES = []')
+    assert read_settings(copy(platform, 'settings-off', config=switched_off)) == [*in_production, False, 0]
+    assert read_settings(copy(platform, 'settings-wrong', config="RUNS_API_CHECKS = 'yes'\n")) == (
+        "mod_runs_api.errors.MountError: RUNS_API_CHECKS must be True or False, not 'yes'.")
+
+
+def test_the_values_of_the_seed_in_config_py_let_retries_queue_and_refuse_inactive_tests(story):
+    (active, inactive) = story.tests(2)
+    run_id = story.complete(story.push([active, inactive]), {active: CRASH, inactive: CRASH})
+    # The second while the first is queued.
+    assert [story.retry(run_id, failed_only=False) for _ in range(2)]
+    story.rows.set('regression_test', inactive, active=False)
+
+    answer = story.request('POST', f'/runs/{run_id}/retry')
+
+    assert (answer['status'], json.loads(answer['body'])['details']['refusal']) == (422, 'inactive_tests')
 
 
 def test_the_query_of_the_page_finds_the_failed_only_retries_that_have_not_ended(story):

@@ -2,11 +2,9 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from collections import Counter
-from dataclasses import replace
 
 import pytest
 from packaging.utils import canonicalize_name
@@ -18,61 +16,96 @@ from .checkout import PATCHES, copy
 from .documented import command, commands
 from .protocol import running
 from .rows import PlatformRows, seed_platform
-from .workflow import (CHECKS, added_messages, check_any_order, check_sorted_folder, copy_with_folder, differences,
-                       finish, finish_all, own_tests, put_mails_beside, start, take_mount_back, take_out, type_in)
+from .workflow import (APPLY, CHECKS, added_messages, check_any_order, differences, finish, finish_all, own_tests,
+                       prepare_master, start, take_out, type_in)
 
+#: The fixes that the commit for automatic retries needs, beside the mount.
+FIXES = ['status-length', 'cancel-status', 'lost-machines']
 #: By their names the others that they need.
 NEEDS = {'lost-machines': ['cancel-status'], 'time-limit': ['cancel-status', 'lost-machines'], 'openapi': ['mount'],
-         'pages': ['mount'], 'webhook': ['mount'], 'report': ['mount']}
+         'pages': ['mount'], 'webhook': ['mount'], 'report': ['mount'], 'automatic': [*FIXES, 'mount']}
 #: Those that do not need the package, and those with templates, which are in place before the package is mounted.
 ALONE = [name for name in PATCHES if 'mount' not in [name, *NEEDS.get(name, [])]]
 TEMPLATES = ['pages', 'report']
 #: The migration of the patch that mounts, and the one that it follows.
 REVISION, HEAD = 'f6b0c9d8e7a1', 'd4f8e2a1b3c7'
+#: A later migration of the platform, and the file that it comes in.
+LATER = 'e7c9b4a2d1f0'
 TABLES = {'run_retry', 'run_carried_over'}
+#: What Debian 13 has without a list of its files, so that pip cannot replace it.
+OF_DEBIAN = ['cryptography==43.0.0', 'packaging==25.0', 'wheel==0.46.1']
 
 
 @pytest.fixture(scope='module')
 def patched(unmounted):
-    """A copy of the platform to which git has applied the mails."""
-    platform = copy(unmounted, 'patched', mounted=False)
-    platform.commit(*PATCHES.values())
+    """A copy of the platform with the folder of the package, to which git has applied the mails."""
+    platform = copy(unmounted, 'patched')
+    platform.commit_with_folder(*PATCHES.values())
     return platform
 
 
 @pytest.fixture(scope='module')
 def never_mounted(unmounted):
     """A copy of the platform to which git has applied the mails that do not need the package."""
-    platform = copy(unmounted, 'never-mounted', mounted=False)
+    platform = copy(unmounted, 'never-mounted')
     platform.commit(*(PATCHES[name] for name in ALONE))
     return platform
 
 
-def resolve(requirements):
-    """Return the packages that pip would install for some requirements, with their versions."""
+# The packages
+
+def resolve(python, folder, *requirements):
+    """Return the packages that pip would install on a version of Python for some requirements, with their versions."""
     done = subprocess.run(
         [sys.executable, '-m', 'pip', 'install', '--dry-run', '--ignore-installed', '--quiet', '--report', '-',
-         '--requirement', '/dev/stdin'], input=requirements, capture_output=True, text=True, timeout=600)
+         '--only-binary=:all:', '--python-version', python, '--target', str(folder), *requirements],
+        capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     found = [package['metadata'] for package in json.loads(done.stdout)['install']]
-    return {canonicalize_name(package['name']): package['version'] for package in found}
+    return {str(canonicalize_name(package['name'])): package['version'] for package in found}
 
 
-# The mails
+@pytest.mark.parametrize('python', ['3.10', '3.11', '3.12', '3.13', '3.14'])
+def test_pip_finds_all_packages_and_replaces_none_that_it_cannot_remove_on_debian(patched, tmp_path, python):
+    (tmp_path / 'debian.txt').write_text('\n'.join(OF_DEBIAN))
+    of_debian = dict(pin.split('==') for pin in OF_DEBIAN)
+    required = ['-r', str(patched.path / 'requirements.txt'), '-r', str(ROOT / 'requirements.txt')]
 
-def test_the_pins_are_what_pip_resolves_for_the_package_beside_the_platforms_requirements(unmounted, patched):
-    required = [line for line in (patched.path / 'requirements.txt').read_text().splitlines()
-                if not line.startswith('mod-runs-api ')]
-    pins = {str(canonicalize_name(name)): version
-            for name, _, version in (line.partition('==') for line in required)}
+    newest = resolve(python, tmp_path, *required)
+    on_debian = resolve(python, tmp_path, *required, '-c', str(tmp_path / 'debian.txt'))
 
-    before = resolve((unmounted.path / 'requirements.txt').read_text())
-    resolved = resolve('\n'.join([*required, (ROOT / 'requirements.txt').read_text()]))
+    # Each other version that pip chooses is content with Debian's, so that pip leaves Debian's alone.
+    assert on_debian == newest | {name: of_debian[name] for name in of_debian.keys() & newest.keys()}
+    assert {'authlib', 'cryptography', 'flask-limiter', 'limits', 'packaging'} <= newest.keys()
 
-    assert before.items() <= resolved.items()
-    added = resolved.keys() - before.keys()
-    assert {name: resolved[name] for name in added} == {name: pins.get(name) for name in added}
-    assert pins.keys() - resolved.keys() == set()
+
+def test_pip_installs_the_package_from_a_repository_at_the_hash_of_a_commit(unmounted, tmp_path):
+    platform = copy(unmounted, 'by-hash')
+    platform.commit(PATCHES['mount'])
+    (repository := tmp_path / 'repository').mkdir()
+    for name in subprocess.run(['git', 'ls-files', 'mod_runs_api', '*.cfg', '*.toml', 'requirements.txt', 'README.rst'],
+                               cwd=ROOT, check=True, capture_output=True, text=True).stdout.split():
+        (repository / name).parent.mkdir(parents=True, exist_ok=True)
+        (repository / name).write_bytes((ROOT / name).read_bytes())
+
+    def git(*arguments):
+        return subprocess.run(['git', '-c', 'user.name=tests', '-c', 'user.email=tests@example.com', *arguments],
+                              cwd=repository, check=True, capture_output=True, text=True).stdout.strip()
+
+    git('init', '--quiet')
+    git('add', '--all')
+    git('commit', '--quiet', '--message', 'The package')
+    (name,) = re.findall(r'(mod-runs-api @ git\+)https://\S+@HASH', (ROOT / 'docs/adopt.rst').read_text())
+    line = f"{name}file://{repository}@{git('rev-parse', 'HEAD')}"
+
+    install = [sys.executable, '-m', 'pip', 'install', '--quiet', '--no-deps', '--target', tmp_path / 'site', line]
+    subprocess.run(install, check=True, capture_output=True, timeout=300)
+
+    environment = {**platform.environment('sqlite://'), 'PYTHONPATH': str(tmp_path / 'site')}
+    done = subprocess.run([sys.executable, '-c', 'import run, mod_runs_api; print(mod_runs_api.__file__)'],
+                          cwd=platform.path, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.stdout.strip() == str(tmp_path / 'site' / 'mod_runs_api' / '__init__.py'), done.stderr
+    assert (tmp_path / 'site' / 'mod_runs_api' / 'LICENSE').exists()
 
 
 # Their code
@@ -86,10 +119,20 @@ def test_the_platforms_tests_and_the_new_ones_pass_as_they_do_without_the_patche
 
 @pytest.mark.parametrize('name', PATCHES)
 def test_the_tests_of_a_patch_fail_without_it(patched, name):
-    platform = copy(patched, f'without-{name}', mounted=False)
+    platform = copy(patched, f'without-{name}')
     take_out(platform, PATCHES, NEEDS, name)
 
     assert finish(start(platform, *own_tests(PATCHES[name])))[1]
+
+
+@pytest.mark.parametrize('fix', FIXES)
+def test_the_tests_of_automatic_retries_fail_without_a_fix_that_these_need(patched, fix):
+    platform = copy(patched, f'automatic-without-{fix}')
+    take_out(platform, PATCHES, {**NEEDS, 'automatic': []}, fix)
+
+    failures = finish(start(platform, *own_tests(PATCHES['automatic'])))[1]
+
+    assert failures and 'test_retries_start_by_themselves_and_say_that_they_wait' not in str(failures)
 
 
 @pytest.mark.parametrize('module', own_tests(*PATCHES.values()))
@@ -106,8 +149,9 @@ def test_a_template_that_is_there_before_the_mount_changes_nothing_that_is_seen(
     run_id = rows.run([test_id])
     rows.result(run_id, test_id, got='different')
     seen = []
-    with_one = replace(copy(unmounted, f'before-{name}', mounted=False), packages=tmp_path)
-    with_one.apply(name)
+    with_one = copy(unmounted, f'before-{name}')
+    # The pages name the commit that they are of.
+    with_one.git('apply', str(PATCHES[name]))
     for platform in (unmounted, with_one):
         with running(platform, rows.address, tmp_path) as process:
             seen.append([process.call('report', run_id=run_id), *(
@@ -119,72 +163,51 @@ def test_a_template_that_is_there_before_the_mount_changes_nothing_that_is_seen(
 
 
 @pytest.mark.parametrize('name', PATCHES)
-def test_a_patch_is_good_with_those_alone_that_it_needs(unmounted, tmp_path, name):
-    platform = copy(unmounted, f'alone-{name}', mounted=False)
-    platform.commit(*(PATCHES[needed] for needed in [*NEEDS.get(name, []), name]))
-    if name in ALONE:
-        platform = replace(platform, packages=tmp_path)
+def test_a_patch_is_good_with_those_alone_that_it_needs(unmounted, name):
+    platform = copy(unmounted, f'alone-{name}')
+    mails = [path for other, path in PATCHES.items() if other in [*NEEDS.get(name, []), name]]
+    (platform.commit if name in ALONE else platform.commit_with_folder)(*mails)
 
     assert finish(start(platform, *own_tests(PATCHES[name])))[1] == set()
 
 
 @pytest.mark.parametrize('check', CHECKS)
-def test_the_patches_add_no_message_of_the_checks_of_the_platforms_own_workflow(unmounted, patched, check):
-    assert added_messages(check, unmounted, patched) == (0, Counter())
+def test_no_commit_adds_a_message_of_the_checks_of_the_platforms_own_workflow(unmounted, patched, check):
+    base = unmounted.git('rev-parse', 'HEAD').strip()
+
+    found = added_messages(check, copy(patched, f'checked-{check}'), base)
+
+    if check == 'mypy':
+        # In the platform's workflow, its packages come with the mount.
+        del found['The folder']
+    assert len(found) >= len(PATCHES)
+    assert found == dict.fromkeys(found, (0, Counter()))
 
 
-# The package as a folder
+# Their way in and out
 
-@pytest.fixture
-def in_tree(patched, tmp_path):
-    """A copy with the mails, and with the package in a folder beside the platform's own."""
-    platform = copy_with_folder(patched, tmp_path)
-    yield platform
-    shutil.rmtree(platform.path)
+def test_after_an_upgrade_the_commands_of_the_page_take_the_mount_back(unmounted, never_mounted):
+    platform = copy(unmounted, 'upgraded')
+    prepare_master(platform)
+    type_in(platform, *APPLY)
+    (platform.path / 'mod_runs_api' / 'deleted_by_the_upgrade.py').touch()
+    requirements = platform.path / 'requirements.txt'
+    requirements.write_text(requirements.read_text().replace('Flask-Limiter==4', 'Flask-Limiter==9'))
+    platform.git('add', '--all')
+    platform.git('commit', '--quiet', '--message', 'An older folder, and another pin')
+    type_in(platform, *commands('docs/upgrade.rst', 'An upgrade'))
+    assert not (platform.path / 'mod_runs_api' / 'deleted_by_the_upgrade.py').exists()
+    assert (platform.path / 'mod_runs_api' / 'LICENSE').exists()
 
-
-@pytest.mark.parametrize('check', [check for check in CHECKS if check != 'isort'])
-def test_a_folder_with_the_package_adds_no_message_of_the_checks_but_of_isort(unmounted, in_tree, check):
-    assert added_messages(check, unmounted, in_tree) == (0, Counter())
-
-
-def test_a_folder_with_the_package_works_once_isort_has_sorted_the_imports(unmounted, in_tree):
-    check_sorted_folder(unmounted, in_tree, PATCHES.values())
-
-
-def copy_the_folder(platform):
-    """Copy the folder of the package into a copy of the platform, and commit it, as the page does."""
-    clone = platform.path.with_name('mod_runs_api')
-    shutil.copytree(platform.packages / 'mod_runs_api', clone / 'mod_runs_api')
-    shutil.copy(ROOT / 'LICENSE', clone)
-    type_in(platform, *commands('docs/adopt.rst', 'Copy the folder instead'))
-
-
-def test_after_the_folder_was_copied_the_mount_is_taken_back_in_the_order_of_the_page(unmounted, never_mounted):
-    platform = copy(unmounted, 'taken-back', mounted=False)
-    reverted_first, reverted = [], []
-    for name, path in PATCHES.items():
-        platform.commit(path)
-        if name not in ALONE:
-            reverted.append(platform.git('rev-parse', 'HEAD').strip())
-            if name == 'mount':
-                copy_the_folder(platform)
-                reverted_first.append(platform.git('rev-parse', 'HEAD').strip())
-            assert platform.run('-m', 'isort', '.', database='').returncode == 0
-            if platform.git('diff', '--name-only'):
-                platform.git('commit', '--quiet', '--all', '--message', 'Sort the imports')
-                reverted_first.append(platform.git('rev-parse', 'HEAD').strip())
-
-    platform.git('revert', '--no-edit', *reversed(reverted_first))
-    platform.git('revert', '--no-edit', *reversed(reverted))
-
-    assert differences(platform, never_mounted) == ''
-
-
-def test_after_an_upgrade_the_commands_of_the_page_take_the_mount_back(patched, never_mounted):
-    platform = copy(patched, 'upgraded', mounted=False)
-
-    take_mount_back(platform, platform.git('rev-list', f'HEAD~{len(PATCHES) - len(ALONE)}..HEAD').split())
+    subjects = {name: re.findall(r'(?m)^Subject: (.*(?:\n .*)*)', path.read_text())[0].replace('\n', '')
+                for name, path in PATCHES.items()}
+    hashes = dict(reversed(line.split(' ', 1)) for line in platform.git('log', '--format=%H %s').splitlines())
+    reverted = ' '.join(hashes[subjects[name]] for name in reversed(PATCHES) if name not in ALONE)
+    typed = [line.replace('COMMIT…', reverted) for line in commands('docs/take-back.rst', 'Take the mount back')
+             if line.startswith(('git ', 'sed '))]
+    with pytest.raises(AssertionError, match='requirements.txt'):
+        type_in(platform, typed[0])
+    type_in(platform, *typed[1:])
 
     assert differences(platform, never_mounted) == ''
 
@@ -273,17 +296,37 @@ def test_after_a_rollback_took_the_file_first_a_stamp_lets_migrations_go_on(unmo
     assert REVISION in migrate(patched, database, 'current')
 
 
-def test_two_heads_fail_a_test_and_one_line_puts_the_migration_behind_a_newer_one(patched):
-    platform = copy(patched, 'september', mounted=False)
-    (platform.path / 'migrations' / 'versions' / 'e7c9b4a2d1f0_.py').write_text(
-        f"revision, down_revision = 'e7c9b4a2d1f0', {HEAD!r}\n")
+def add_later_migration(platform):
+    """Give a copy a migration of the platform that it gets after the commit which the mails are for."""
+    (platform.path / 'migrations' / 'versions' / f'{LATER}_.py').write_text(
+        'import sqlalchemy as sa\nfrom alembic import op\n\n'
+        f"revision = {LATER!r}\ndown_revision = {HEAD!r}\nbranch_labels = None\ndepends_on = None\n\n\n"
+        "def upgrade():\n    op.add_column('test', sa.Column('built_commit', sa.String(64), nullable=True))\n")
+    platform.git('add', '--all')
+    platform.git('commit', '--quiet', '--message', 'A later migration')
+
+
+@pytest.mark.parametrize(('is_deployed', 'page', 'title'), [
+    (False, 'docs/adopt.rst', 'The head of the migrations'), (True, 'docs/operations.rst', 'A later migration')])
+def test_of_two_heads_the_page_changes_the_one_whose_migration_is_not_deployed(
+        unmounted, patched, database, is_deployed, page, title):
+    if is_deployed:
+        migrate(patched, database, 'upgrade')
+    else:
+        deployed = copy(unmounted, 'later-alone')
+        add_later_migration(deployed)
+        migrate(deployed, database, 'upgrade')
+    platform = copy(patched, f'two-heads-{is_deployed}')
+    add_later_migration(platform)
 
     def failures():
         return [test.split()[0] for _, test in finish(start(platform, 'tests.test_retries_migration'))[1]]
 
     assert failures() == ['test_migrations_have_one_head']
-    mails = put_mails_beside(platform)
-    subprocess.run(command('docs/adopt.rst', 'sed -i "s/^+down'), shell=True, cwd=platform.path, check=True, timeout=60)
-    platform.git('apply', '--reverse', str(PATCHES['mount']))
-    platform.git('apply', str(mails / PATCHES['mount'].name))
+    type_in(platform, *commands(page, title))
     assert failures() == []
+
+    migrate(platform, database, 'upgrade')
+
+    assert tables(database).keys() == TABLES
+    assert database.query("SHOW COLUMNS FROM test LIKE 'built_commit'")

@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 
 from .checkout import PATCHES, copy
-from .documented import command, commands
-from .workflow import finish, own_tests, put_mails_beside, start_command, type_in
+from .documented import command
+from .workflow import APPLY, finish, own_tests, prepare_master, start_command, type_in
 
 #: The file that most mails change.
 CONTROLLERS = Path('mod_ci', 'controllers.py')
-TYPED = commands('docs/adopt.rst', 'Apply the commits')
 
 
 def move_lines(source):
@@ -36,9 +35,8 @@ def make_ends_final(source):
 
 def copy_changed(unmounted, name, change):
     """Copy a platform, and commit a change of its controllers, after the commit that the mails are for."""
-    platform = copy(unmounted, name, mounted=False)
-    platform.git('branch', '--force', '--move', 'master')
-    platform.git('tag', re.findall(r'^git switch --create \S+ (\S+)$', '\n'.join(TYPED), re.MULTILINE)[0])
+    platform = copy(unmounted, name)
+    prepare_master(platform)
     path = platform.path / CONTROLLERS
     path.write_text(change(path.read_text()))
     platform.git('commit', '--quiet', '--all', '--message', 'The change')
@@ -53,7 +51,7 @@ def code(source):
 @pytest.fixture(scope='module')
 def with_mails(unmounted):
     """The source of the controllers with the mails, on the commit that they are for."""
-    platform = copy(unmounted, 'with-mails', mounted=False)
+    platform = copy(unmounted, 'with-mails')
     platform.commit(*PATCHES.values())
     return (platform.path / CONTROLLERS).read_text()
 
@@ -61,9 +59,8 @@ def with_mails(unmounted):
 @pytest.mark.parametrize('change', [move_lines, make_ends_final])
 def test_mails_that_are_rebased_land_in_their_functions_and_their_tests_pass(unmounted, with_mails, change):
     platform = copy_changed(unmounted, f'rebased-{change.__name__}', change)
-    put_mails_beside(platform)
 
-    type_in(platform, *(typed for typed in TYPED if typed.startswith('git ')))
+    type_in(platform, *APPLY)
 
     assert code((platform.path / CONTROLLERS).read_text()) == code(change(with_mails))
     count, failures = finish(start_command(platform, 'bash', '-c', command('docs/adopt.rst', 'TESTING=true')))

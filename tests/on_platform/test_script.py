@@ -40,7 +40,7 @@ def clone(unmounted, tmp_path):
     """The mails, which the script has applied to a checkout."""
     shutil.copytree(ROOT / MAILS, tmp_path / MAILS)
     shutil.copy(ROOT / 'patches/mails.sh', tmp_path / 'patches')
-    clone = Clone(tmp_path, copy(unmounted, f'edited-{tmp_path.name}', mounted=False))
+    clone = Clone(tmp_path, copy(unmounted, f'edited-{tmp_path.name}'))
     assert clone.run('apply')
     return clone
 

@@ -1,21 +1,19 @@
-"""What maintainers do with the mails in a checkout: run the platform's tests and checks, copy a folder, and revert."""
+"""What maintainers do with the mails in a checkout: run the platform's tests and checks, and type what pages say."""
 
 import re
-import shutil
 import subprocess
 import sys
 from collections import Counter
-from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
-import pytest
-
-from .checkout import PATCHES, copy
+from .checkout import copy
 from .documented import commands
 
 #: The checks of the platform's workflow.
 CHECKS = ['dodgy', 'isort', 'mypy', 'pycodestyle', 'pydocstyle']
+
+#: What adopters type to have the commits on their master.
+APPLY = commands('docs/adopt.rst', 'Apply the commits')
 
 
 # Tests
@@ -47,14 +45,14 @@ def finish(process, seconds=300):
 
 def finish_all(*platforms):
     """Run all tests in copies of some platforms at the same time, because they write, and remove config.py."""
-    processes = [start(copy(platform, f'tested-{platform.path.name}', mounted=False)) for platform in platforms]
+    processes = [start(copy(platform, f'tested-{platform.path.name}')) for platform in platforms]
     return [finish(process, seconds=1800) for process in processes]
 
 
 def check_any_order(platform, module):
     """Check that a module of tests and one of the platform's pass in any order."""
     modules = [module, 'tests.test_home.test_controllers']
-    processes = [start(copy(platform, f'{order}-{module}', mounted=False), *ordered)
+    processes = [start(copy(platform, f'{order}-{module}'), *ordered)
                  for order, ordered in (('before', modules), ('after', modules[::-1]))]
     for process in processes:
         count, failures = finish(process)
@@ -76,78 +74,53 @@ def take_out(platform, mails, needs, name):
 
 # Checks
 
-def added_messages(check, before, platform):
-    """Return by how much a check of the workflow raises its exit status from one copy to another, and new messages."""
-    workflow = (before.path / '.github/workflows/main.yml').read_text()
+def messages_of(check, platform):
+    """Return the exit status of a check of the platform's workflow, and its messages without the numbers of lines."""
+    workflow = (platform.path / '.github/workflows/main.yml').read_text()
     commands = {command.split()[0]: command.replace(' --install-types --non-interactive', '')
                 for command in re.findall(r'- name: Apply .*\n +run: \|\n +(.+)\n', workflow)}
     assert sorted(commands) == CHECKS
-    status_before, messages_before = _messages_of(commands[check], before)
-    status, messages = _messages_of(commands[check], platform)
-    return status - status_before, messages - messages_before
-
-
-@cache
-def _messages_of(command, platform):
-    """Return the exit status of a check, and its messages without the folder and the numbers of lines."""
-    name, *arguments = command.split()
+    name, *arguments = commands[check].split()
     done = subprocess.run([Path(sys.executable).with_name(name), *arguments], cwd=platform.path,
                           env=platform.environment(''), capture_output=True, text=True, timeout=600)
     lines = f'{done.stdout}{done.stderr}'.replace(str(platform.path), '').splitlines()
+    # mypy counts the files that it has checked.
     return done.returncode, Counter(re.sub(r'\d+', '', line) for line in lines if ': note: ' not in line)
 
 
-# The package as a folder
+def added_messages(check, platform, base):
+    """Return what a check says at each commit of a copy since a base, beyond what it says there, by the subjects."""
+    status_before, before = messages_of(check, platform_at(platform, base))
+    found = {}
+    for line in platform.git('log', '--reverse', '--format=%H %s', f'{base}..master').splitlines():
+        commit, _, subject = line.partition(' ')
+        status, messages = messages_of(check, platform_at(platform, commit))
+        found[subject] = (status - status_before, messages - before)
+    return found
 
-def copy_with_folder(platform, packages):
-    """Copy a platform, with the package in a folder beside the platform's own, and with packages from elsewhere."""
-    made = copy(platform, 'in-tree', mounted=False)
-    shutil.copytree(platform.packages / 'mod_runs_api', made.path / 'mod_runs_api')
-    return replace(made, packages=packages)
 
-
-def check_sorted_folder(unmounted, in_tree, mails):
-    """Check that a copy with the package as a folder works once isort has sorted the imports."""
-    assert in_tree.run('-m', 'isort', '.', database='').returncode == 0
-
-    assert added_messages('isort', unmounted, in_tree) == (0, Counter())
-    # In the platform's own files it moves these lines only.
-    changed = re.findall('(?m)^[+-](?![+-]).*$', in_tree.git('diff', '-U0'))
-    assert changed and all(line[1:].startswith('from mod_runs_api') for line in changed)
-    found = in_tree.run('-c', 'import mod_runs_api; print(mod_runs_api.__path__[0])', database='').stdout
-    assert found.strip() == str(in_tree.path / 'mod_runs_api')
-    count, failures = finish(start(in_tree, *own_tests(*mails)))
-    assert count > 20 and failures == set()
+def platform_at(platform, commit):
+    """Check a commit of a copy out, and return the copy."""
+    platform.git('checkout', '--quiet', '--detach', commit)
+    return platform
 
 
 # The commands of a page
-
-def put_mails_beside(platform):
-    """Put the mails where the pages have them, in a clone beside a copy of the platform, and return their folder."""
-    mails = platform.path.with_name('mod_runs_api') / 'patches' / 'platform'
-    shutil.rmtree(mails, ignore_errors=True)
-    shutil.copytree(PATCHES['mount'].parent, mails)
-    return mails
-
 
 def type_in(platform, *typed):
     """Run commands of a page in a copy of the platform."""
     people = {f'GIT_{person}_{what}': 'tests' for person in ('AUTHOR', 'COMMITTER') for what in ('NAME', 'EMAIL')}
     for line in typed:
-        subprocess.run(['bash', '-c', line], cwd=platform.path, env={**platform.environment(''), **people},
-                       check=True, capture_output=True, timeout=60)
+        done = subprocess.run(['bash', '-c', line], cwd=platform.path, env={**platform.environment(''), **people},
+                              capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, (line, done.stdout, done.stderr)
 
 
-def take_mount_back(platform, commits):
-    """Revert the commits that need the package, after an upgrade of the package, as the page does."""
-    requirements = platform.path / 'requirements.txt'
-    requirements.write_text(requirements.read_text().replace('HASH-OF-THE-COMMIT', '1' * 40))
-    platform.git('commit', '--quiet', '--all', '--message', 'Upgrade the package')
-
-    with pytest.raises(subprocess.CalledProcessError):
-        platform.git('revert', '--no-edit', *commits)
-    type_in(platform, *(typed for typed in commands('docs/take-back.rst', 'Take the mount back')
-                        if typed.startswith(('git', 'sed'))))
+def prepare_master(platform):
+    """Give a copy the branch and the commit that the pages name."""
+    platform.git('branch', '--force', '--move', 'master')
+    branch_at, = re.findall(r'^git switch --create \S+ (\S+)$', '\n'.join(APPLY), re.MULTILINE)
+    platform.git('tag', branch_at)
 
 
 def differences(platform, other):

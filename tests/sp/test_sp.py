@@ -20,7 +20,7 @@ NO_READER = 'import os; reader, writer = os.pipe(); os.close(reader); os.dup2(wr
 def client(tmp_path_factory):
     """A clone of the client's repository, to which git has applied the mails."""
     folder = tmp_path_factory.mktemp('client')
-    client = Platform(folder, packages=folder)
+    client = Platform(folder)
     client.git('clone', '--quiet', str(named('SP_CLI', 'a checkout of the client')), '.')
     client.git('am', '--quiet', *map(str, sorted(ROOT.glob('patches/sp/*.patch'))))
     return client
