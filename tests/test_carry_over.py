@@ -168,19 +168,6 @@ def test_a_run_that_is_restarted_meanwhile_is_left_alone(app, rows, first):
     assert rows.of('test_result', test_id=new) == []
 
 
-def test_an_origin_that_changes_meanwhile_is_read_again(app, rows, first, tests):
-    new = retry(first, failed_only=True)
-    left = iter([f'DELETE FROM test_result WHERE test_id = {first}'])
-
-    with before_statements(db.engine, 'regression_test_id, test_result.runtime', lambda connection: [
-            connection.exec_driver_sql(statement) for statement in left]):
-        end(new)
-
-    # The first try was rolled back, and with it the change.
-    assert len(rows.carried_over(new)) == len(rows.of('test_result', test_id=new)) == 3
-    assert rows.selection(new) == ids(tests)
-
-
 # Faults, and the command that does the work later
 
 

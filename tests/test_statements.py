@@ -17,7 +17,7 @@ from support.github import AUTHOR, SETTINGS
 from support.histories import end
 from support.statements import record_statements
 
-from mod_runs_api import retry_run
+from mod_runs_api import InternalError, retry_run
 from mod_runs_api.extension import extension_state
 from mod_runs_api.service.sweep import Sweep
 
@@ -57,6 +57,16 @@ def test_an_end_of_a_run_of_the_platforms_own_costs_one_statement_and_another_st
         counts.append(len(sent))
 
     assert counts == [counts[0], counts[0], counts[0] + 1]
+
+
+def test_a_transaction_asks_to_see_one_state_if_the_default_of_the_server_is_weaker(engine, monkeypatch):
+    monkeypatch.setattr(engine.dialect, 'default_isolation_level', 'READ COMMITTED')
+
+    # SQLite does not know the statement.
+    with record_statements(engine) as sent, pytest.raises(InternalError):
+        extension_state().transactions.ping()
+
+    assert sent == ['SET TRANSACTION ISOLATION LEVEL REPEATABLE READ']
 
 
 def count_steps_of_sqlite(engine):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, literal, select
+from sqlalchemy import Connection, literal, select, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ..errors import StaleRead
@@ -25,6 +25,8 @@ T = TypeVar('T')
 #: How often a transaction is tried, and the seconds after which it is not tried again.
 MAX_TRIES = 8
 MAX_SECONDS = 10.0
+#: The isolation levels under which two statements of a transaction may see two states.
+WITHOUT_SNAPSHOT = ('READ UNCOMMITTED', 'READ COMMITTED')
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,10 @@ class Transactions:
             try:
                 self._give_connection_back()
                 with self.get_session().get_bind(mapper=Test).engine.begin() as connection:
+                    if connection.default_isolation_level in WITHOUT_SNAPSHOT:
+                        # This holds for one transaction. SQLAlchemy's option takes four statements, and if the pooled
+                        # connection is closed, it raises an error that is none of SQLAlchemy's.
+                        connection.execute(text('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ'))
                     return work(connection, *args, **kwargs)
             except (DBAPIError, StaleRead) as error:
                 if tries == MAX_TRIES or time.monotonic() - started > MAX_SECONDS or not may_succeed_at_once(error):

@@ -5,8 +5,8 @@ A listener of SQLAlchemy notes a ``completed`` row when a session inserts it. Th
 the transaction is committed and its connection given back, before ``commit()`` returns. Rows that are written in plain
 SQL are not noticed.
 
-Two more listeners note that a session has written: by a flush, or by a statement of its own. What is written past the
-session, on its connection, is not noticed.
+Two more listeners note that a session has written: by a flush, or by a statement of its own. They do not notice a
+statement that is sent on the session's connection.
 """
 
 from collections.abc import Callable, Collection
