@@ -142,9 +142,10 @@ STEP_COLUMNS: Columns = {
 @click.option('--dry-run', is_flag=True, help='Write nothing, and print the steps that would be taken.')
 def sweep_command(dry_run: bool, as_json: bool) -> None:
     """
-    Carry results over into failed-only retries. If automatic retries are on, retry failures.
+    Carry results over into retries, and start automatic retries.
 
-    Prints a line for each run that it changed, or would have changed but for a reason. For the crontab.
+    Results are carried over into failed-only retries. Automatic retries start only if they are switched on. Prints a
+    line for each run that the sweep changed, or would have changed but for a reason. For the crontab.
     """
     sweep = Sweep(extension_state())
     plan = sweep.plan()

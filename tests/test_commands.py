@@ -80,6 +80,12 @@ def test_a_person_reads_headings_and_a_sentence_in_the_place_of_an_empty_list(co
         assert command(name).output == sentence
 
 
+def test_the_list_of_the_commands_says_that_a_sweep_carries_over_and_starts_retries(command):
+    line, = [line for line in command('--help').output.splitlines() if line.startswith('  sweep ')]
+
+    assert line.split(maxsplit=1)[1] == 'Carry results over into retries, and start automatic retries.'
+
+
 # Exit codes
 
 
