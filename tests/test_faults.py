@@ -5,6 +5,7 @@ See docs/api.rst, "Errors", and docs/operations.rst, "The database or Redis is u
 """
 
 import sqlite3
+import time
 from contextlib import contextmanager
 
 import pytest
@@ -28,14 +29,18 @@ pytestmark = pytest.mark.usefixtures('impatience')
 
 
 @contextmanager
-def failing(words, error=DISK_ERROR, times=1):
-    """Let statements that begin with some words fail so many times in the block, and yield those that have failed."""
+def failing(words, error=DISK_ERROR, times=1, is_closed=False):
+    """
+    Let statements that begin with some words fail so many times in the block, and yield those that have failed.
+
+    ``is_closed`` is whether they fail because the connection is closed, as SQLAlchemy says it of its errors.
+    """
     failed: list[str] = []
 
     def fail_at(_connection, statement):
         if statement.startswith(words) and len(failed) < times:
             failed.append(statement)
-            raise exc.DBAPIError.instance(statement, {}, error, sqlite3.Error)
+            raise exc.DBAPIError.instance(statement, {}, error, sqlite3.Error, connection_invalidated=is_closed)
 
     with watch_statements(Engine, fail_at):
         yield failed
@@ -109,6 +114,30 @@ def test_a_transaction_is_tried_eight_times_after_transient_errors(retry, run_id
 
     assert len(failed) == 8
     assert rows.retries == []
+
+
+def test_a_transaction_is_tried_eight_times_after_any_error_that_closes_its_connection(retry, run_id):
+    error = sqlite3.OperationalError(2055, 'Lost connection')
+    with failing('INSERT INTO run_retry', error, times=1_000, is_closed=True) as failed:
+        assert_unavailable(retry(run_id))
+
+    assert len(failed) == 8
+
+
+def test_a_transaction_that_has_taken_ten_seconds_is_not_tried_again(retry, run_id, monkeypatch):
+    now = 0.0
+
+    def pass_four_seconds(_):
+        nonlocal now
+        now += 4
+
+    monkeypatch.setattr(time, 'monotonic', lambda: now)
+    monkeypatch.setattr(time, 'sleep', pass_four_seconds)
+    with failing('INSERT INTO run_retry', sqlite3.OperationalError(1205, 'Lock wait'), times=1_000) as failed:
+        assert_unavailable(retry(run_id))
+
+    # After 0, 4, 8 and 12 seconds.
+    assert len(failed) == 4
 
 
 def test_a_commit_that_was_not_answered_is_found_again(retry, run_id, rows):

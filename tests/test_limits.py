@@ -1,15 +1,21 @@
 """The rate limit of the API (docs/api.rst, "Errors"; docs/settings.rst), which leaves the platform's routes alone."""
 
 import time
+from unittest import mock
 
 import pytest
 import seed
 from application import create_app
+from database import db
+from limits import WindowStats
+from mod_api.models.api_token import ApiToken
+from sqlalchemy import update
 from support.api import assert_error
 from support.visitor import Visitor
 
 from mod_runs_api import MountError
 from mod_runs_api.api.errors import RateLimited
+from mod_runs_api.api.limits import KEY
 
 
 def limited(limit):
@@ -50,6 +56,38 @@ def test_one_request_too_many_is_refused_and_creates_nothing(retry, run_id, rows
     assert_error(refused, 429, 'rate_limited', {'retry_after': 60, 'limit': 1, 'window': '60s'})
     assert refused.headers['Retry-After'] == '60'
     assert rows.retries == []
+
+
+@limited('1 per minute')
+def test_a_request_is_accepted_after_the_seconds_that_the_refusal_says(retry, monkeypatch):
+    now = 1_800_000_000.9
+    monkeypatch.setattr(time, 'time', lambda: now)
+    retry(99)
+    now += 9.2
+
+    seconds = int(retry(99).headers['Retry-After'])
+
+    assert seconds == 51
+    now += seconds
+    assert retry(99) == 404
+
+
+@limited('1 per minute')
+def test_a_refusal_says_one_second_if_the_window_has_ended_meanwhile(app, retry, now, monkeypatch):
+    retry(99)
+    monkeypatch.setattr(app.extensions[KEY].limiter, 'get_window_stats', lambda *_: WindowStats(now - 5, 0))
+
+    assert retry(99).headers['Retry-After'] == '1'
+
+
+@limited('1 per minute')
+def test_a_storage_that_goes_away_after_a_request_was_counted_costs_the_headers_only(app, retry, monkeypatch):
+    monkeypatch.setattr(app.extensions[KEY].limiter, 'get_window_stats', mock.Mock(side_effect=ConnectionError))
+
+    accepted, refused = retry(99), retry(99)
+
+    assert (accepted.status_code, refused.status_code, refused.headers['Retry-After']) == (404, 429, '60')
+    assert not any('X-RateLimit-Limit' in answer.headers for answer in (accepted, refused))
 
 
 @limited('1 per minute')
@@ -110,6 +148,13 @@ def test_requests_without_a_valid_token_share_the_window_of_their_address(retry)
 def test_each_token_has_a_window(retry, alice):
     assert statuses(retry, {}, {}, {}) == [404, 404, 429]
     assert statuses(retry, *[{'token': seed.token(alice)}] * 3) == [404, 404, 429]
+
+
+@limited('1 per minute')
+def test_a_token_and_a_session_have_windows_of_their_own_although_their_ids_are_equal(app, retry, run_id, token, alice):
+    db.session.execute(update(ApiToken).values(id=alice.id))
+
+    assert [retry(run_id).status_code, Visitor(app, 'alice').press(run_id).status_code] == [202, 202]
 
 
 @limited('2 per minute')

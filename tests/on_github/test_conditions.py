@@ -97,10 +97,11 @@ def test_each_question_is_asked_once_for_a_retry_and_once_for_both_kinds_of_a_pr
 
 def test_readers_head_and_pages_cause_no_question_but_see_what_the_tables_refuse(
         github, linux, make_run, preview, ask, alice, visitor):
-    reader = seed.token(alice, ['runs:read'])
+    reader, without_role = seed.token(alice, ['runs:read']), seed.token(seed.user('bob', Role.user))
     visitor.page(f'/test/{linux.id}')
 
-    assert preview(linux, token=reader).json['all']['refusal'] is None
+    for token in (reader, without_role):
+        assert preview(linux, token=token).json['all']['refusal'] is None
     assert ask('HEAD', linux, 'retry').status_code == 200
     assert preview(make_run(stages=()), token=reader).json['all']['refusal']['details']['refusal'] == 'refused_by_check'
     assert github.asked == []
