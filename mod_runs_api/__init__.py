@@ -13,9 +13,10 @@ from flask import Blueprint
 
 from .blueprint import create_blueprint
 from .domain.retry import Retry
-from .errors import (InactiveTests, InternalError, InvalidFields, KeyReused, MountError, NothingFailed, Refusal,
-                     RefusedByCheck, RunChanged, RunNotFinished, RunNotFound, RunsApiError, ServiceUnavailable,
-                     Unprocessable)
+from .errors import (InactiveTests, InternalError, InvalidFields, KeyReused,
+                     MountError, NothingFailed, Refusal, RefusedByCheck,
+                     RunChanged, RunNotFinished, RunNotFound, RunsApiError,
+                     ServiceUnavailable, Unprocessable)
 from .in_process import retry_run
 
 __all__ = ['InactiveTests', 'InternalError', 'InvalidFields', 'KeyReused', 'MountError', 'NothingFailed', 'Refusal',

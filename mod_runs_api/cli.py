@@ -24,7 +24,8 @@ from .service.preview import preview_retry
 from .service.retry import build_request, create_retry, find_earlier_retry
 from .service.statistics import count_causes, list_flaky
 from .service.sweep import Sweep
-from .terminal import EXIT_CODES, Columns, escape, print_json, print_line, print_list
+from .terminal import (EXIT_CODES, Columns, escape, print_json, print_line,
+                       print_list)
 
 
 def command(name: str, *, json_help: str = 'Print JSON.') -> Callable[[Callable[..., None]], click.Command]:

@@ -598,10 +598,11 @@ def test_an_approval_that_is_taken_back_after_the_plan_retries_nothing(scene, me
     assert scene.rows.retries == []
 
 
-def test_a_run_that_another_sweep_has_retried_for_another_reason_since_the_plan_has_no_line(scene, meanwhile):
+def test_a_run_that_was_retried_for_another_reason_since_the_plan_has_no_line(scene, meanwhile):
     run = scene.run()
     meanwhile.happen = lambda: create_retry(
-        extension_state(), request_automatically(run, True, 'another reason'), policy_for_person(extension_state().settings))
+        extension_state(), request_automatically(run, True, 'another reason'),
+        policy_for_person(extension_state().settings))
 
     assert scene.sweep() == []
     assert [retry.reason for retry in scene.rows.retries] == ['Automatic: another reason']

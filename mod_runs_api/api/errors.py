@@ -4,7 +4,8 @@ from collections.abc import Collection, Iterable, Mapping
 
 from ..domain.retry import SWITCHED_OFF
 from ..domain.sentences import counted
-from ..errors import InternalError, RunNotFound, RunsApiError, ServiceUnavailable, Unprocessable
+from ..errors import (InternalError, RunNotFound, RunsApiError,
+                      ServiceUnavailable, Unprocessable)
 
 #: The protection space that the challenge of a 401 names.
 REALM = 'runs-api'

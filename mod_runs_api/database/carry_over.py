@@ -6,13 +6,15 @@ A row of ``run_carried_over`` is the mark of a result that was copied from anoth
 
 from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, SQLColumnExpression, and_, insert, select, true
+from sqlalchemy import (ColumnElement, Connection, RowMapping,
+                        SQLColumnExpression, and_, insert, select, true)
 from sqlalchemy.orm import aliased
 
 from ..domain.carry_over import CarryOver
 from ..domain.outcomes import Mark
 from ..domain.progress import ProgressRow
-from ..platform.models import CustomizedTest, RegressionTest, TestProgress, TestResult, TestResultFile
+from ..platform.models import (CustomizedTest, RegressionTest, TestProgress,
+                               TestResult, TestResultFile)
 from .attempts import select_attempts
 from .expressions import BY_PRIMARY_KEY
 from .progress import has_completed

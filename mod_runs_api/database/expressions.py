@@ -3,8 +3,9 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (ColumnElement, DateTime, Dialect, LargeBinary, Select, SQLColumnExpression, String,
-                        TypeDecorator, cast, type_coerce)
+from sqlalchemy import (ColumnElement, DateTime, Dialect, LargeBinary, Select,
+                        SQLColumnExpression, String, TypeDecorator, cast,
+                        type_coerce)
 
 from ..platform.models import DeclEnum
 

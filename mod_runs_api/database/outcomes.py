@@ -7,8 +7,10 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, func, select
 
 from ..domain.catalogue import Catalogue
 from ..domain.causes import MAX_RUNTIME_OF_TEST
-from ..domain.outcomes import DifferingFile, Evidence, ExpectedToday, File, Result, RunTests
-from ..platform.models import (CustomizedTest, RegressionTestOutput, RegressionTestOutputFiles, TestResult,
+from ..domain.outcomes import (DifferingFile, Evidence, ExpectedToday, File,
+                               Result, RunTests)
+from ..platform.models import (CustomizedTest, RegressionTestOutput,
+                               RegressionTestOutputFiles, TestResult,
                                TestResultFile)
 from .carry_over import read_marks
 from .expressions import BY_PRIMARY_KEY, as_bytes

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, SQLColumnExpression, and_, exists, func, select
+from sqlalchemy import (ColumnElement, Connection, SQLColumnExpression, and_,
+                        exists, func, select)
 from sqlalchemy.orm import aliased
 
 from ..domain.progress import COMPLETED, ENDED_STAGES, Progress, ProgressRow

@@ -2,7 +2,8 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import Connection, String, bindparam, insert, literal, select, true
+from sqlalchemy import (Connection, String, bindparam, insert, literal, select,
+                        true)
 
 from .. import clock
 from ..domain.retry import RetryRequest, StoredRetry

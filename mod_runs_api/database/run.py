@@ -2,10 +2,12 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import ColumnElement, Connection, SQLColumnExpression, and_, case, false, func, or_, select, true
+from sqlalchemy import (ColumnElement, Connection, SQLColumnExpression, and_,
+                        case, false, func, or_, select, true)
 from sqlalchemy.orm import aliased
 
-from ..domain.run import COMMIT, MASTER, MAX_ID, PULL_REQUEST, PULL_REQUEST_BRANCH, NewerRun, Run
+from ..domain.run import (COMMIT, MASTER, MAX_ID, PULL_REQUEST,
+                          PULL_REQUEST_BRANCH, NewerRun, Run)
 from ..errors import RunNotFound
 from ..platform.models import Fork, Test
 from .expressions import as_bytes, as_text, has_rows

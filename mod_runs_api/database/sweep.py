@@ -6,8 +6,9 @@ from datetime import datetime
 from sqlalchemy import Connection, func, select, true, union
 
 from ..domain.progress import ProgressRow
-from ..platform.models import (MaintenanceMode, RegressionTest, RegressionTestOutput, Test, TestProgress, TestResult,
-                               TestResultFile)
+from ..platform.models import (MaintenanceMode, RegressionTest,
+                               RegressionTestOutput, Test, TestProgress,
+                               TestResult, TestResultFile)
 from .expressions import BY_PRIMARY_KEY, as_bytes, as_text
 from .progress import columns_of_progress, has_ended, is_first_completed
 from .tables import run_retry

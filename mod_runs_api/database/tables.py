@@ -6,7 +6,8 @@ platform. They have no foreign keys: to create one, MySQL waits for every transa
 to.
 """
 
-from sqlalchemy import Boolean, Column, DateTime, Integer, LargeBinary, String, Table, UniqueConstraint
+from sqlalchemy import (Boolean, Column, DateTime, Integer, LargeBinary,
+                        String, Table, UniqueConstraint)
 
 from ..domain.retry import MAX_REASON_LENGTH
 from ..domain.users import MAX_LOGIN_LENGTH

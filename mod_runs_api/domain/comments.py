@@ -9,7 +9,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from .retry import MAX_REASON_LENGTH, SWITCHED_OFF, Retry, RetryRules, find_unstorable
+from .retry import (MAX_REASON_LENGTH, SWITCHED_OFF, Retry, RetryRules,
+                    find_unstorable)
 from .run import PLATFORMS
 from .users import User
 

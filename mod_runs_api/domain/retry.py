@@ -11,7 +11,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from ..errors import InactiveTests, NothingFailed, Refusal, RefusedByCheck, RunNotFinished
+from ..errors import (InactiveTests, NothingFailed, Refusal, RefusedByCheck,
+                      RunNotFinished)
 from .attempts import derive_status
 from .outcomes import RunTests, find_outcomes, list_not_passed
 from .progress import ENDED_STAGES

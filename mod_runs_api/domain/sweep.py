@@ -19,7 +19,8 @@ from typing import Literal, NamedTuple
 
 from .. import clock
 from .causes import find_cancellation, find_cause, find_row_of
-from .outcomes import ExpectedToday, Outcome, RunTests, find_outcomes, list_not_passed
+from .outcomes import (ExpectedToday, Outcome, RunTests, find_outcomes,
+                       list_not_passed)
 from .progress import COMPLETED, Progress, ProgressRow
 from .retry import RetryRequest, RetryRules, request_automatically
 from .run import NewerRun, Run

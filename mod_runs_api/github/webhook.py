@@ -5,7 +5,8 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
-from ..domain.comments import Comment, CommentOutcome, IgnoredComment, parse_commands
+from ..domain.comments import (Comment, CommentOutcome, IgnoredComment,
+                               parse_commands)
 from ..domain.reply import reply_to_ignored
 from ..domain.users import MAX_LOGIN_LENGTH
 from ..extension import extension_state

@@ -5,15 +5,18 @@ The package supports one platform, and imports its models as the platform's own 
 the platform lacks one of them, Python's ``ImportError`` names it.
 """
 
+from sqlalchemy import SQLColumnExpression, null
+
 from database import Base, DeclEnum
 from mod_api.models.api_token import ApiToken
 from mod_auth.models import Role, User
 from mod_ci.models import BlockedUsers, MaintenanceMode
 from mod_customized.models import CustomizedTest, TestFork
-from mod_regression.models import (RegressionTest, RegressionTestOutput, RegressionTestOutputFiles,
+from mod_regression.models import (RegressionTest, RegressionTestOutput,
+                                   RegressionTestOutputFiles,
                                    regressionTestLinkTable)
-from mod_test.models import Fork, Test, TestPlatform, TestProgress, TestResult, TestResultFile
-from sqlalchemy import SQLColumnExpression, null
+from mod_test.models import (Fork, Test, TestPlatform, TestProgress,
+                             TestResult, TestResultFile)
 
 __all__ = ['ApiToken', 'Base', 'BlockedUsers', 'CustomizedTest', 'DeclEnum', 'Fork', 'MaintenanceMode',
            'RegressionTest', 'RegressionTestOutput', 'RegressionTestOutputFiles', 'Role', 'Test', 'TestFork',

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Union
 
-import database
 from flask import Flask, current_app, g, url_for
 from sqlalchemy import NullPool, create_engine
 from sqlalchemy.orm import Session, scoped_session
 from werkzeug.routing import BuildError
+
+import database
 
 from ..domain.run import MAX_ID
 from ..domain.users import User

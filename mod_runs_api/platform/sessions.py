@@ -13,7 +13,8 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from sqlalchemy import event
-from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, object_session
+from sqlalchemy.orm import (ORMExecuteState, Session, SessionTransaction,
+                            object_session)
 
 from ..domain.progress import COMPLETED
 from .models import TestProgress

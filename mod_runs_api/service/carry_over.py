@@ -19,7 +19,8 @@ from dataclasses import replace
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
-from ..database.carry_over import copy_results, is_still_completed, read_files, read_reported_files
+from ..database.carry_over import (copy_results, is_still_completed,
+                                   read_files, read_reported_files)
 from ..database.run import find_run
 from ..database.transactions import Transactions
 from ..domain.attempts import Attempts

@@ -7,7 +7,8 @@ from sqlalchemy import Connection
 
 from ..database.retry import find_retry
 from ..database.run import find_newest_of_pull_request, read_runs
-from ..domain.comments import Command, Comment, CommentOutcome, ParsedComment, choose_commands, list_mentioned
+from ..domain.comments import (Command, Comment, CommentOutcome, ParsedComment,
+                               choose_commands, list_mentioned)
 from ..domain.reply import Reply, Target
 from ..domain.retry import Retry, RetryRequest, digest_key
 from ..errors import NothingFailed, RunNotFound, Unprocessable

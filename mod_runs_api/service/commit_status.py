@@ -9,8 +9,10 @@ from ..database.outcomes import read_expected_today
 from ..database.run import find_others_of_commit, find_run
 from ..domain.attempts import Attempts
 from ..domain.catalogue import Catalogue
-from ..domain.commit_status import (NOT_TAKEN, NOTHING_TO_POST, STILL_INCOMPLETE, CommitStatus, FailedTest, Reposting,
-                                    find_passed, find_standing_against, has_failure)
+from ..domain.commit_status import (NOT_TAKEN, NOTHING_TO_POST,
+                                    STILL_INCOMPLETE, CommitStatus, FailedTest,
+                                    Reposting, find_passed,
+                                    find_standing_against, has_failure)
 from ..domain.conditions import find_unfinished
 from ..extension import ExtensionState
 from ..platform.github import GitHub, NoAnswer

@@ -8,7 +8,8 @@ from ..database.retry import find_retry, write_retry
 from ..database.run import find_run, read_runs
 from ..database.transactions import Transactions
 from ..domain.commit_status import CommitStatus
-from ..domain.retry import Retry, RetryOption, RetryRequest, RetryRules, digest_key
+from ..domain.retry import (Retry, RetryOption, RetryRequest, RetryRules,
+                            digest_key)
 from ..domain.run import Run
 from ..domain.sentences import counted
 from ..errors import KeyReused, Refusal

@@ -16,7 +16,8 @@ from .. import clock
 from ..domain.run import Run
 from ..domain.sentences import counted
 from ..domain.sweep import Capacity, Plan, PlannedRetry, Step
-from ..errors import KeyReused, RefusedByCheck, RunsApiError, ServiceUnavailable
+from ..errors import (KeyReused, RefusedByCheck, RunsApiError,
+                      ServiceUnavailable)
 from ..extension import ExtensionState
 from ..log import describe, log
 from ..platform.github import NoAnswer

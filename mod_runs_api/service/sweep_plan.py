@@ -16,14 +16,16 @@ from ..database.outcomes import read_expected_today, read_full_sets, read_tests
 from ..database.progress import read_progress
 from ..database.retry import read_automatic_sources
 from ..database.run import find_newer_runs, read_runs
-from ..database.sweep import (count_in_flight, find_newly_expected, read_last_completed, read_under_maintenance,
+from ..database.sweep import (count_in_flight, find_newly_expected,
+                              read_last_completed, read_under_maintenance,
                               walk_backwards)
 from ..domain import sweep
 from ..domain.catalogue import Catalogue
 from ..domain.progress import COMPLETED, ENDED_STAGES, Progress, ProgressRow
 from ..domain.run import Run
 from ..domain.sentences import counted
-from ..domain.sweep import Candidate, Capacity, Failure, Plan, PlannedRetry, Step
+from ..domain.sweep import (Candidate, Capacity, Failure, Plan, PlannedRetry,
+                            Step)
 from ..errors import Refusal, RunChanged
 from ..settings import Settings
 from .attempts import read_attempts

@@ -2,7 +2,8 @@
 
 from sqlalchemy import Connection, inspect
 
-from ..database.users import find_blocked, find_github_users, find_tokens, find_users
+from ..database.users import (find_blocked, find_github_users, find_tokens,
+                              find_users)
 from ..domain.comments import Comment, Writer, identify_writer
 from ..domain.retry import RetryRules
 from ..domain.run import MAX_ID

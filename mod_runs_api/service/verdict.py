@@ -11,7 +11,8 @@ from ..domain.attempts import Attempts
 from ..domain.outcomes import NO_EVIDENCE, Evidence, find_outcomes_for_verdict
 from ..domain.progress import sort_by_results
 from ..domain.sentences import to_sentence
-from ..domain.verdict import AttemptOutcome, Verdict, count_verdicts, judge, judge_commit, needs_evidence
+from ..domain.verdict import (AttemptOutcome, Verdict, count_verdicts, judge,
+                              judge_commit, needs_evidence)
 from .attempts import read_attempts
 
 

@@ -15,7 +15,8 @@ from ..domain.history import PageNotes
 from ..domain.retry import MAX_REASON_LENGTH
 from ..extension import extension_state
 from ..log import describe, log
-from ..platform.runtime import logged_in_user, regression_test_page, run_page, run_page_pattern
+from ..platform.runtime import (logged_in_user, regression_test_page, run_page,
+                                run_page_pattern)
 from ..service.history import read_list_notes, read_page_notes
 
 #: A part of each static file's address that changes with its content, because browsers cache the files for a year.
