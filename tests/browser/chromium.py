@@ -119,8 +119,24 @@ def landed(page, site, number=1):
     assert site.runs == 1 + number
 
 
+class Held(list[Any]):
+    """The requests that a test holds. A page may show that it sends one before Playwright hears of it."""
+
+    def __init__(self, page):
+        super().__init__()
+        self._page = page
+
+    def __getitem__(self, number):
+        """Wait until a request has arrived, for 30 seconds as Playwright does, and return it."""
+        for _ in range(3_000):
+            if len(self) > number:
+                break
+            self._page.wait_for_timeout(10)
+        return super().__getitem__(number)
+
+
 def hold(page, pattern='**/retry', times=1):
     """Hold the next request to an address, or several, and return the list that they are added to."""
-    held: list[Any] = []
+    held = Held(page)
     page.route(pattern, lambda route: held.append(route), times=times)
     return held
