@@ -78,7 +78,7 @@ def test_the_example_of_four_attempts_happens_as_it_is_told(rows, attempts):
                   else retry(runs[int(row['retry of'])], failed_only=True))
         seed.db.session.commit()
         runs[int(row['run'])] = run_id
-        to_run, passing = (read_numbers(row[column]) for column in ('tests it runs', 'of these, they pass'))
+        to_run, passing = (read_numbers(row[column]) for column in ('tests it runs', 'tests that pass'))
         assert rows.selection(run_id) == [tests[number].id for number in to_run]
         is_canceled = row['status'] == 'canceled'
         # The machine is lost before the last test.
